@@ -1,0 +1,1 @@
+//! The call centre as a pure machine: agents, queues, flows, campaigns, losses.

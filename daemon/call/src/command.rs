@@ -1,0 +1,190 @@
+//! What a controller asks of the call server. The method's name on the socket is the variant's in snake case.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CallId, Cause, LegId, Number, OperationId};
+
+/// What ends a play early.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopOn {
+    /// Nothing.
+    #[default]
+    Never,
+    /// Any DTMF digit (barge-in).
+    Dtmf,
+}
+
+/// One piece of a play.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlayItem {
+    /// A prompt by name.
+    Prompt(String),
+    /// A number read digit by digit in the host's language.
+    Digits(String),
+    /// A tone of the host's zone by name (`ringback`, `busy`, `beep` …), for so long.
+    Tone {
+        /// Its name in the zone.
+        name: String,
+        /// How long.
+        millis: u32,
+    },
+    /// Silence.
+    Silence {
+        /// How long.
+        millis: u32,
+    },
+}
+
+/// What becomes of a leg in a flow or queue when the controller is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fallback {
+    /// Played first.
+    #[serde(default)]
+    pub prompt: Option<String>,
+    /// Then music, for at most 120 s, waiting for a controller.
+    #[serde(default)]
+    pub hold_millis: u32,
+}
+
+/// What to do when a person answers, decided by media within one block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnPerson {
+    /// The waiting leg (a nailed agent's) that gets the person, after a beep.
+    #[serde(default)]
+    pub bridge: Option<LegId>,
+    /// How long after the answer the verdict may take before it counts as a person.
+    pub within_millis: u32,
+    /// When there is nobody to bridge to, or `bridge` is no longer free.
+    #[serde(rename = "else")]
+    pub otherwise: Otherwise,
+}
+
+/// What a person gets when no agent is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Otherwise {
+    /// The safe-harbour prompt, then release with cause 16.
+    SafeHarbour(String),
+    /// Release.
+    Hangup,
+}
+
+/// Makes a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dial {
+    /// The trunk group.
+    pub group: String,
+    /// Whom to call.
+    pub called: Number,
+    /// Who calls; the group's own number when absent.
+    #[serde(default)]
+    pub calling: Option<Number>,
+    /// The call it belongs to; a new one when absent.
+    #[serde(default)]
+    pub call: Option<CallId>,
+    /// Give up unanswered after this.
+    pub no_answer_millis: u32,
+    /// Judge person or machine after the answer and act on it.
+    #[serde(default)]
+    pub on_person: Option<OnPerson>,
+    /// Bridge to this leg at the answer, without judging.
+    #[serde(default)]
+    pub bridge: Option<LegId>,
+}
+
+/// How a transfer is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferKind {
+    /// The peer is sent on; the leg that asked is free at once.
+    Blind,
+    /// The peer is held while the two who stay behind talk; hanging up completes.
+    Attended,
+}
+
+/// What a controller asks for. Everything is answered at once (accepted or refused); what takes time is an
+/// operation and ends with an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "method", content = "params", rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum CallCommand {
+    /// Make a call. Operation; ends with `answered` or `ended` of the new leg.
+    Dial(Dial),
+    /// Tell the caller that it rings here (ALERTING); ring-back is ours when the far side gives none.
+    Alert { leg: LegId },
+    /// Accept an incoming call (CONNECT).
+    Answer { leg: LegId },
+    /// Release with this cause.
+    Hangup { leg: LegId, cause: Cause },
+    /// Play to a leg; replaces a running play. Operation; ends with `play_ended`.
+    Play {
+        leg: LegId,
+        items: Vec<PlayItem>,
+        #[serde(default)]
+        repeat: bool,
+        #[serde(default)]
+        stop_on: StopOn,
+    },
+    /// Stop what plays on a leg.
+    StopPlay { leg: LegId },
+    /// Collect digits, those already typed ahead included. Operation; ends with `collected`.
+    Collect {
+        leg: LegId,
+        max_digits: u8,
+        first_millis: u32,
+        next_millis: u32,
+        #[serde(default)]
+        terminators: String,
+        #[serde(default)]
+        secret: bool,
+    },
+    /// Connect two answered legs both ways. What played to them stops.
+    Bridge {
+        a: LegId,
+        b: LegId,
+        /// Beep to `b` before it hears `a`.
+        #[serde(default)]
+        beep: bool,
+    },
+    /// Part a leg from its peer; both stay up.
+    Unbridge { leg: LegId },
+    /// The peer of `leg` hears music; `leg` hears silence.
+    Hold { leg: LegId },
+    /// Ends a hold.
+    Retrieve { leg: LegId },
+    /// Sends the peer of `leg` to another number. Operation; ends with `transferred`.
+    Transfer { leg: LegId, group: String, called: Number, kind: TransferKind },
+    /// Record both directions of a leg in two channels under this name. Ends with `recorded`.
+    Record { leg: LegId, name: String },
+    /// Stop the recording of a leg.
+    StopRecord { leg: LegId },
+    /// Store what happens to a leg when the controller is gone.
+    SetFallback { leg: LegId, fallback: Fallback },
+    /// Judge person or machine on an answered leg now. Ends with `verdict`.
+    Judge { leg: LegId, within_millis: u32 },
+    /// Take a span, or one timeslot of it, out of use at once for new calls.
+    Block {
+        span: u8,
+        #[serde(default)]
+        timeslot: Option<u8>,
+    },
+    /// Take it into use again.
+    Unblock {
+        span: u8,
+        #[serde(default)]
+        timeslot: Option<u8>,
+    },
+    /// No new calls; `drained` when the last has gone.
+    Drain {
+        span: u8,
+        #[serde(default)]
+        timeslot: Option<u8>,
+    },
+    /// Abandon an operation.
+    Cancel { operation: OperationId },
+}

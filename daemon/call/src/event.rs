@@ -1,0 +1,219 @@
+//! What the call server tells: one variant, one thing that happened. The event's name on the socket is the
+//! variant's in snake case.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CallId, Cause, Disposition, LegId, Location, Number, OperationId, Outcome};
+
+/// Who began a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The far end.
+    Inbound,
+    /// We.
+    Outbound,
+}
+
+/// A class of call-progress sound. Before an answer, sound is early media and never an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToneClass {
+    /// It rings there.
+    Ringback,
+    /// Subscriber busy.
+    Busy,
+    /// Network congestion, reorder.
+    Congestion,
+    /// Vacant number tone.
+    Vacant,
+    /// Special information tone.
+    Sit,
+    /// Dial tone.
+    Dial,
+    /// A recorded announcement.
+    Announcement,
+    /// Music.
+    Music,
+    /// Somebody talks.
+    Talk,
+    /// A fax.
+    Fax,
+}
+
+/// Who answered, judged by ear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// A person.
+    Human,
+    /// A recording.
+    Machine,
+    /// A fax.
+    Fax,
+    /// Nothing was heard.
+    Silence,
+    /// The time was up; treated as a person.
+    NotSure,
+}
+
+/// Why a play ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlayEnd {
+    /// Played to its end.
+    Finished,
+    /// Barge-in.
+    Dtmf,
+    /// Stopped or replaced by a command, a bridge, a hang-up.
+    Stopped,
+}
+
+/// Why a collect ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CollectEnd {
+    /// As many digits as asked for.
+    Complete,
+    /// A terminator, which is not among the digits.
+    Terminator,
+    /// The first or the next digit did not come in time.
+    Timeout,
+    /// Stopped by a command or a hang-up.
+    Stopped,
+}
+
+/// How far an outgoing call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// The network has the number.
+    Proceeding,
+    /// It rings.
+    Alerting,
+    /// Something else, with a cause perhaps.
+    Other,
+}
+
+/// What a channel can be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelState {
+    /// Free.
+    Idle,
+    /// Carries a call.
+    Busy,
+    /// Taken out of use by the operator.
+    Blocked,
+    /// No new calls; the last may end.
+    Draining,
+    /// Being restarted with the far end, or the span is down.
+    OutOfService,
+}
+
+/// All that is to be kept of an ended leg. Unknown times are absent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The leg.
+    pub leg: LegId,
+    /// Its call.
+    pub call: CallId,
+    /// Who began it.
+    pub direction: Direction,
+    /// The trunk group.
+    pub group: String,
+    /// The span, counted from 1, and its timeslot; absent when no channel was had.
+    pub channel: Option<(u8, u8)>,
+    /// Who was called.
+    pub called: Number,
+    /// Who called.
+    pub calling: Option<Number>,
+    /// When it began.
+    pub started_us: u64,
+    /// When it rang.
+    pub alerted_us: Option<u64>,
+    /// When it was answered.
+    pub answered_us: Option<u64>,
+    /// When it ended.
+    pub ended_us: u64,
+    /// Whether it was answered, not, or refused by us.
+    pub disposition: Disposition,
+    /// Outbound: one word.
+    pub outcome: Option<Outcome>,
+    /// What decided the outcome, in words.
+    pub reason: String,
+    /// The cause.
+    pub cause: Cause,
+    /// Who named it.
+    pub location: Location,
+    /// Whether we cleared.
+    pub cleared_by_us: bool,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum CallEvent {
+    /// A call has come in on a group. Nothing was answered yet.
+    Incoming {
+        leg: LegId,
+        call: CallId,
+        group: String,
+        channel: (u8, u8),
+        called: Number,
+        calling: Option<Number>,
+    },
+    /// An incoming call was refused by us at the door; it had no leg for a controller.
+    Refused { call: CallId, group: String, called: Number, calling: Option<Number>, cause: Cause },
+    /// An outgoing leg has a channel and was sent.
+    Dialling { operation: OperationId, leg: LegId, call: CallId, channel: (u8, u8) },
+    /// The far end reports progress; `in_band`: there is something to hear.
+    Progressed { leg: LegId, progress: Progress, in_band: bool, cause: Option<Cause> },
+    /// Early media was classified. Never an answer.
+    Tone { leg: LegId, class: ToneClass, answered: bool },
+    /// CONNECT.
+    Answered { leg: LegId },
+    /// Who answered. `acted` says that an armed action followed.
+    Verdict { leg: LegId, verdict: Verdict, reason: String, after_millis: u32, acted: bool },
+    /// A digit was pressed.
+    Dtmf { leg: LegId, digit: char },
+    /// A play is over.
+    PlayEnded { operation: OperationId, leg: LegId, why: PlayEnd },
+    /// A collect is over. `digits` is absent when the collect was secret and shown as length only.
+    Collected {
+        operation: OperationId,
+        leg: LegId,
+        digits: Option<String>,
+        count: u8,
+        why: CollectEnd,
+    },
+    /// Two legs hear each other.
+    Bridged { a: LegId, b: LegId },
+    /// They no longer do, and both are still up.
+    Unbridged { a: LegId, b: LegId },
+    /// The peer of a leg hears music, or no longer does.
+    Held { leg: LegId, on: bool },
+    /// A transfer came to its end.
+    Transferred { operation: OperationId, leg: LegId, to: Option<LegId>, cause: Option<Cause> },
+    /// A recording is complete.
+    Recorded { leg: LegId, name: String, millis: u32, lost_millis: u32 },
+    /// The leg is gone.
+    Ended(Summary),
+    /// The far end began to clear, with something to hear; we listen for at most 15 s.
+    Disconnecting { leg: LegId, cause: Cause },
+    /// A fallback was taken because no controller was there.
+    FellBack { leg: LegId },
+    /// A channel or a whole span changed what it can be used for.
+    Channel { span: u8, timeslot: Option<u8>, state: ChannelState },
+    /// An alarm was raised or cleared on a span (counted from 1).
+    Alarm { span: u8, alarm: String, on: bool },
+    /// The signalling link of a span came up or went down.
+    Link { span: u8, up: bool },
+    /// A drained span or channel is empty.
+    Drained { span: u8, timeslot: Option<u8> },
+    /// An operation failed after it had been accepted.
+    Failed { operation: OperationId, what: String },
+    /// Time passes: at least every 100 ms.
+    Time { utc_offset_us: i64 },
+}

@@ -1,0 +1,22 @@
+//! The words for calls, shared by the call server and the call centre: who a call is, where it goes, what
+//! became of it, what happened ([`CallEvent`]) and what is wanted ([`CallCommand`]).
+//!
+//! No behaviour beyond the words' own arithmetic; no clock, no I/O.
+
+mod cause;
+mod command;
+mod event;
+mod id;
+mod number;
+mod outcome;
+
+pub use cause::{Cause, Location};
+pub use command::{
+    CallCommand, Dial, Fallback, OnPerson, Otherwise, PlayItem, StopOn, TransferKind,
+};
+pub use event::{
+    CallEvent, ChannelState, CollectEnd, Direction, PlayEnd, Progress, Summary, ToneClass, Verdict,
+};
+pub use id::{CallId, LegId, OperationId};
+pub use number::{Number, NumberType, Plan, Presentation, Screening};
+pub use outcome::{Disposition, Outcome};

@@ -1,0 +1,1 @@
+//! What crosses the sockets: framing, hello, methods, events, errors, clients.

@@ -1,0 +1,1 @@
+//! A PCI board becomes spans of timeslots.
