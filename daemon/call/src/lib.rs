@@ -9,6 +9,8 @@ mod event;
 mod id;
 mod number;
 mod outcome;
+mod refusal;
+mod snapshot;
 
 pub use cause::{Cause, Location};
 pub use command::{
@@ -20,3 +22,5 @@ pub use event::{
 pub use id::{CallId, LegId, OperationId};
 pub use number::{Number, NumberType, Plan, Presentation, Screening};
 pub use outcome::{Disposition, Outcome};
+pub use refusal::{Accepted, Refusal, RefusalCode};
+pub use snapshot::{LegNow, LegState, SnapshotItem};
