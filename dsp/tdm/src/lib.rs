@@ -11,6 +11,7 @@
 //! ```
 
 mod block;
+pub mod elastic;
 mod frame;
 pub mod heap;
 mod law;
