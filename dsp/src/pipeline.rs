@@ -37,6 +37,20 @@ pub struct Score {
     pub stop_on_dtmf: bool,
 }
 
+impl Score {
+    /// A score of these pieces; `None` when they are more than [`PIECES_MAX`].
+    pub fn new(pieces: &[Piece], repeat: bool, stop_on_dtmf: bool) -> Option<Self> {
+        let mut score = Self {
+            pieces: [Piece::Silence { millis: 0 }; PIECES_MAX],
+            len: u8::try_from(pieces.len()).ok()?,
+            repeat,
+            stop_on_dtmf,
+        };
+        score.pieces.get_mut(..pieces.len())?.copy_from_slice(pieces);
+        Some(score)
+    }
+}
+
 /// A command of the media core to the tick thread. `token` comes back in the event that ends it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)]
