@@ -11,6 +11,9 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// No octets.
+    pub const EMPTY: Self = Self { len: 0, octets: [0; FRAME_OCTETS_MAX] };
+
     /// A frame of these octets; `None` when they are too many.
     pub fn new(octets: &[u8]) -> Option<Self> {
         let mut frame =

@@ -13,6 +13,7 @@
 mod block;
 pub mod elastic;
 mod frame;
+pub mod hdlc;
 pub mod heap;
 mod law;
 mod place;
