@@ -1,0 +1,90 @@
+//! What an operator sees: groups, spans, channels, counters.
+
+use call::ChannelState;
+use serde::Serialize;
+
+/// How the call server stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The trunk groups in the order of the configuration.
+    pub groups: Vec<GroupStatus>,
+    /// The spans in the order of the configuration.
+    pub spans: Vec<SpanStatus>,
+    /// Legs now.
+    pub legs: usize,
+    /// Recordings now.
+    pub recordings: usize,
+    /// Whether a controller is there.
+    pub controller: bool,
+    /// What happened since the start.
+    pub counters: Counters,
+}
+
+/// How a trunk group stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GroupStatus {
+    /// Its name.
+    pub name: String,
+    /// Calls it may carry at a time.
+    pub capacity: u16,
+    /// Legs now, both directions.
+    pub in_use: u16,
+    /// Channels that could be taken now.
+    pub idle: u16,
+    /// Calls offered by the far end since the start.
+    pub offered: u64,
+    /// Of these, refused at the door.
+    pub refused: u64,
+    /// Calls dialled since the start.
+    pub dialled: u64,
+    /// Calls answered since the start, both directions.
+    pub answered: u64,
+}
+
+/// How a span stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SpanStatus {
+    /// From 1.
+    pub span: u8,
+    /// The physical line is up.
+    pub in_service: bool,
+    /// Layer 2 is up.
+    pub link: bool,
+    /// Raised alarms.
+    pub alarms: Vec<String>,
+    /// Timeslot and what it can be used for.
+    pub channels: Vec<(u8, ChannelState)>,
+}
+
+/// What happened since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Legs that began.
+    pub legs_begun: u64,
+    /// Legs that ended; `legs_begun` is this and the legs now.
+    pub legs_ended: u64,
+    /// Operations accepted.
+    pub operations_begun: u64,
+    /// Operations ended; `operations_begun` is this and the operations now.
+    pub operations_ended: u64,
+    /// Incoming calls refused for want of a channel or because the span is in no group (34).
+    pub refused_no_channel: u64,
+    /// Incoming calls refused because the group was full (17).
+    pub refused_capacity: u64,
+    /// Incoming calls refused because they came too fast (42).
+    pub refused_rate: u64,
+    /// Incoming calls refused because signalling was behind (42).
+    pub refused_overload: u64,
+    /// Incoming calls refused because the channel they named was taken (44).
+    pub refused_channel: u64,
+    /// Calls tried again on another channel after a collision.
+    pub glare_retries: u64,
+    /// Legs cleared by the stuck-call watch.
+    pub stuck: u64,
+    /// Fallbacks taken.
+    pub fell_back: u64,
+    /// Signalling events about calls that are not known (any more).
+    pub stray_events: u64,
+    /// Frames of spans that are not configured.
+    pub stray_frames: u64,
+}
