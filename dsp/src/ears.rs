@@ -1,6 +1,8 @@
 //! What can be listened for on a timeslot, and what is heard.
 
-use tdm::SampleTime;
+use tdm::{Block, Law, SampleTime, TIMESLOTS, Timeslot};
+
+use crate::zones::Zone;
 
 /// Which detectors run on a timeslot. Off costs next to nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,4 +86,37 @@ pub struct Hearing {
     pub lane: u8,
     /// What.
     pub heard: Heard,
+}
+
+/// What a span's ears are built from.
+#[derive(Clone, Debug, Default)]
+pub struct EarsSettings {
+    /// The law of the span.
+    pub law: Law,
+    /// The national plans whose tones are known; empty means all of them.
+    pub zones: Vec<&'static Zone>,
+}
+
+/// The ears of one span: 32 lanes, each with the detectors that were asked for.
+///
+/// [`Ears::hear`] is called once a millisecond and allocates nothing.
+#[derive(Debug)]
+pub struct Ears {
+    listen: [Listen; TIMESLOTS],
+}
+
+impl Ears {
+    /// Ears that listen to nothing yet.
+    pub fn new(_settings: EarsSettings) -> Self {
+        Self { listen: [Listen::default(); TIMESLOTS] }
+    }
+    /// Sets what is listened for on a lane. A detector that is switched on starts anew, one that stays on
+    /// goes on.
+    pub fn listen(&mut self, lane: Timeslot, listen: Listen) {
+        if let Some(slot) = self.listen.get_mut(lane.index()) {
+            *slot = listen;
+        }
+    }
+    /// Hears a millisecond; says what became true in it, in the order of the lanes.
+    pub fn hear(&mut self, _block: &Block, _events: &mut impl FnMut(Hearing)) {}
 }

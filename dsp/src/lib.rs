@@ -4,4 +4,7 @@
 //! the switch into one step a millisecond. This crate never sees a call.
 
 pub mod ears;
+pub mod g711;
+pub mod generate;
 pub mod pipeline;
+pub mod zones;
