@@ -1,5 +1,14 @@
 //! The step of a millisecond: ears, switch, players, recorders. Commands and events are of fixed size.
 
+mod engine;
+mod library;
+mod player;
+mod recorder;
+
+pub use engine::{Pipeline, PipelineSettings, RECORDERS_MAX};
+pub use library::{ENTRIES_MAX, Library, LibraryError};
+pub use recorder::{RECORDER_RING_MILLIS, Recorded};
+
 use tdm::{Channel, SampleTime};
 
 use crate::ears::{Heard, Listen};
