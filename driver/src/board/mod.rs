@@ -1,0 +1,252 @@
+//! The wct4xxp boards of generation 5 with four spans: probe, start, the service of a millisecond, stop.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+mod events;
+mod lamps;
+mod local_bus;
+mod poll;
+mod probe;
+mod ring;
+mod rows;
+mod service;
+mod settings;
+mod start;
+
+use core::time::Duration;
+
+use bus::{Bus, DmaRegion};
+use firmware_headers::dma::BUFFER_OCTETS_QUAD;
+use tdm::{Alarm, Alarms, Block, Instant, SampleTime, SpanStatus};
+
+pub use events::{BoardEvent, PORTS_MAX};
+pub use probe::{Identity, model_of, probe};
+pub use rows::{PortOctets, Rows, from_rows, to_rows};
+pub use service::Look;
+pub use settings::{Acknowledge, PortSettings, RING_MAX, RING_MIN, Settings};
+
+use crate::error::{BoardError, Result};
+use crate::span::{Candidate, ClockChoice, choose};
+use events::EventQueue;
+use poll::Port;
+use ring::Ring;
+
+/// What takes a board's samples and gives it others. Called on the board thread once for every completed
+/// millisecond and used port, first `received` of all ports, then `transmit` of all: what came in may go
+/// out in the same millisecond.
+pub trait Line {
+    /// Port `port` received `block`.
+    fn received(&mut self, port: usize, block: &Block);
+    /// Fills what port `port` sends. `block` is idle before; `block.at` is when its first row will be on
+    /// the line.
+    fn transmit(&mut self, port: usize, block: &mut Block);
+}
+
+/// What happened since start, for counters and logs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Interrupts that fired.
+    pub interrupts: u64,
+    /// Of these, with nothing to do: normal with INTx.
+    pub empty: u64,
+    /// Milliseconds that passed without an interrupt of their own.
+    pub missed: u64,
+    /// Milliseconds whose samples crossed.
+    pub served: u64,
+    /// Contiguous losses.
+    pub gaps: u64,
+    /// Milliseconds lost in them.
+    pub lost_millis: u64,
+    /// Looks whose index did not fit the ident.
+    pub realigned: u64,
+    /// Accesses to framer registers while running.
+    pub framer_accesses: u64,
+    /// Events that found the queue full.
+    pub events_lost: u64,
+}
+
+/// A board that runs.
+///
+/// The board thread calls [`Board::wait`] and [`Board::service`], and [`Board::poll_event`] until it is
+/// empty. After [`BoardError::Gone`] the handle is dead: probe and start anew on a new bus.
+///
+/// Dropped, it stops the board before its memory goes away.
+pub struct Board<B: Bus> {
+    bus: B,
+    identity: Identity,
+    settings: Settings,
+    memory: DmaRegion,
+    ring: Ring,
+    ports: [Option<Port>; PORTS_MAX],
+    clock: ClockChoice,
+    lamps: u32,
+    state: State,
+    events: EventQueue,
+    stats: Stats,
+    /// INTx fired and is masked until the next acknowledge.
+    masked: bool,
+    /// INTR showed something that is not acknowledged yet.
+    unacknowledged: bool,
+    /// Framer accesses that are left for this millisecond.
+    framer_credit: u8,
+    /// When a millisecond last passed.
+    alive_at: Instant,
+}
+
+/// What a handle is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Running,
+    /// It answers, but its clock stands still.
+    Stalled,
+    Stopped,
+    Gone,
+}
+
+/// Without a millisecond for so long the board's clock is said to stand still.
+const STALL_MILLIS: u64 = 1000;
+/// Octets of a buffer, and where the receive buffers begin: right behind the transmit buffers.
+const BUFFER_OCTETS: usize = BUFFER_OCTETS_QUAD;
+
+impl<B: Bus> Board<B> {
+    /// Who it is.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The bus, for those who watch it.
+    pub const fn bus(&self) -> &B {
+        &self.bus
+    }
+
+    /// What happened since start.
+    pub const fn stats(&self) -> Stats {
+        Stats { events_lost: self.events.lost, ..self.stats }
+    }
+
+    /// Milliseconds from `transmit` until its first row is on the line, when the host is not late.
+    pub const fn transmit_delay_millis(&self) -> u64 {
+        (self.settings.ring as u64).saturating_sub(1)
+    }
+
+    /// The board's clock: the first sample of the millisecond it works on.
+    pub const fn sample_time(&self) -> SampleTime {
+        self.at(self.ring.completed())
+    }
+
+    /// Which port's line clocks the board; `None`: its own oscillator.
+    pub const fn clock_source(&self) -> Option<usize> {
+        if self.clock.recovered { Some(self.clock.port) } else { None }
+    }
+
+    /// What is known of a port; nothing and out of service when it is not used.
+    pub fn status(&self, port: usize) -> SpanStatus {
+        self.ports.get(port).and_then(Option::as_ref).map_or_else(SpanStatus::default, |port| {
+            let gone = self.state == State::Gone;
+            let alarms =
+                if gone { Alarms::NONE.with(Alarm::BoardGone, true) } else { port.health.alarms() };
+            SpanStatus {
+                alarms,
+                in_service: self.state == State::Running && port.health.in_service(),
+                crc_errors: port.counters.crc_errors,
+                code_violations: port.counters.code_violations,
+                frame_errors: port.counters.frame_errors,
+                slips: port.counters.slips,
+            }
+        })
+    }
+
+    /// The oldest event that waits.
+    pub fn poll_event(&mut self) -> Option<BoardEvent> {
+        self.events.pop()
+    }
+
+    /// Waits for an interrupt; `false` when `timeout` passed without one. Look all the same then: at
+    /// least every 20 ms.
+    ///
+    /// # Errors
+    /// [`BoardError::Gone`].
+    pub fn wait(&mut self, now: Instant, timeout: Duration) -> Result<bool> {
+        self.alive()?;
+        match self.bus.wait(timeout) {
+            Ok(fired) => {
+                if fired {
+                    self.masked = true;
+                    self.stats.interrupts = self.stats.interrupts.wrapping_add(1);
+                }
+                Ok(fired)
+            }
+            Err(error) => Err(self.fail(now, error.into())),
+        }
+    }
+
+    /// The sample time of the first row of `millisecond`, counted from the start of DMA.
+    const fn at(&self, millisecond: u64) -> SampleTime {
+        self.settings.begin.plus_samples(millisecond.saturating_mul(tdm::SAMPLES as u64))
+    }
+
+    fn alive(&self) -> Result<()> {
+        match self.state {
+            State::Running | State::Stalled => Ok(()),
+            State::Stopped => Err(BoardError::Gone { why: "it was stopped".into() }),
+            State::Gone => Err(BoardError::Gone { why: "it was gone before".into() }),
+        }
+    }
+
+    /// Marks the board as gone, says so on every port, and passes the reason on.
+    fn fail(&mut self, now: Instant, error: BoardError) -> BoardError {
+        if self.state != State::Gone {
+            self.state = State::Gone;
+            self.publish(now);
+            self.events.push(BoardEvent::Gone { at: now });
+        }
+        error
+    }
+
+    /// Tells what changed since the last time.
+    fn publish(&mut self, now: Instant) {
+        for port in 0..PORTS_MAX {
+            let status = self.status(port);
+            let Some(Some(known)) = self.ports.get_mut(port) else { continue };
+            let before = core::mem::replace(&mut known.published, status);
+            let every = [
+                Alarm::LossOfSignal,
+                Alarm::LossOfFrame,
+                Alarm::AlarmIndication,
+                Alarm::RemoteAlarm,
+                Alarm::BoardGone,
+            ];
+            for alarm in every {
+                let raised = status.alarms.has(alarm);
+                if raised != before.alarms.has(alarm) {
+                    self.events.push(BoardEvent::Alarm { port, alarm, raised, at: now });
+                }
+            }
+            if status.in_service != before.in_service {
+                let on = status.in_service;
+                self.events.push(BoardEvent::InService { port, on, at: now });
+            }
+        }
+    }
+
+    /// The clock the lines now call for.
+    fn wanted_clock(&self) -> ClockChoice {
+        choose(self.ports.iter().map(|port| {
+            port.as_ref().map(|port| Candidate {
+                timing: port.settings.timing,
+                healthy: port.health.may_clock(),
+            })
+        }))
+    }
+}
+
+impl<B: Bus> Drop for Board<B> {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}

@@ -1,0 +1,186 @@
+//! The service of a millisecond, in three steps: look, acknowledge, exchange.
+//!
+//! A board thread touches memory, INTR and RING here and, within a budget, the framer. Nothing is
+//! allocated, nothing is locked, nothing waits.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+use bus::{Bus, Space};
+use firmware_headers::dma::PORT_OCTETS;
+use firmware_headers::wct4xxp as regs;
+use tdm::{Block, Instant, Law};
+
+use super::ring::Work;
+use super::rows::{from_rows, to_rows};
+use super::{Acknowledge, BUFFER_OCTETS, Board, BoardEvent, Line, STALL_MILLIS, State};
+use crate::error::{BoardError, Result};
+
+/// What a look at the board showed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Milliseconds the board completed since the look before; 0: nothing to exchange.
+    pub millis: u64,
+    /// Milliseconds lost for good, because the host came too late.
+    pub lost: u64,
+}
+
+impl<B: Bus> Board<B> {
+    /// Looks, acknowledges and exchanges, in the order of [`super::Settings::acknowledge`]. Returns the
+    /// milliseconds that crossed.
+    ///
+    /// # Errors
+    /// [`BoardError::Gone`].
+    pub fn service(&mut self, now: Instant, line: &mut impl Line) -> Result<u64> {
+        self.look(now)?;
+        match self.settings.acknowledge {
+            Acknowledge::First => {
+                self.acknowledge(now)?;
+                self.exchange(now, line)
+            }
+            Acknowledge::Last => {
+                let served = self.exchange(now, line)?;
+                self.acknowledge(now)?;
+                Ok(served)
+            }
+        }
+    }
+
+    /// Reads INTR, and RING when there is something: how far the board is. Works without an interrupt too.
+    ///
+    /// # Errors
+    /// [`BoardError::Gone`].
+    pub fn look(&mut self, now: Instant) -> Result<Look> {
+        self.alive()?;
+        self.try_look(now).map_err(|error| self.fail(now, error))
+    }
+
+    fn try_look(&mut self, now: Instant) -> Result<Look> {
+        let intr = self.bus.read(Space::Bar0, &regs::INTR)?;
+        if intr == u32::MAX {
+            return Err(BoardError::Gone { why: "its registers read as all ones".into() });
+        }
+        let ours = intr & regs::INTR_OURS != 0;
+        self.unacknowledged |= ours;
+        if self.masked && !ours {
+            self.stats.empty = self.stats.empty.wrapping_add(1);
+        }
+        let ident = ((intr & regs::INTR_IDENT) >> regs::INTR_IDENT_SHIFT) as u8;
+        if intr & regs::INTR_TICK == 0 && ident == self.ring.ident() {
+            self.ring.idle(now);
+            self.watch_for_stall(now);
+            return Ok(Look::default());
+        }
+        let ring = self.bus.read(Space::Bar0, &regs::RING)?;
+        let index = ((ring & regs::RING_INDEX) >> regs::RING_INDEX_SHIFT) as u8;
+        let advance = self.ring.look(now, ident, index);
+        self.stats.realigned = self.stats.realigned.wrapping_add(advance.realigned.into());
+        if advance.millis > 0 {
+            let missed = advance.millis.saturating_sub(1);
+            self.stats.missed = self.stats.missed.wrapping_add(missed);
+            self.framer_credit = self.settings.framer_budget;
+            self.alive_at = now;
+            self.resume(now);
+        }
+        if advance.lost > 0 {
+            self.stats.gaps = self.stats.gaps.wrapping_add(1);
+            self.stats.lost_millis = self.stats.lost_millis.wrapping_add(advance.lost);
+            self.events.push(BoardEvent::Gap { millis: advance.lost, at: now });
+        }
+        Ok(Look { millis: advance.millis, lost: advance.lost })
+    }
+
+    /// Acknowledges what the last look saw, and lets the interrupt fire again.
+    ///
+    /// # Errors
+    /// [`BoardError::Gone`].
+    pub fn acknowledge(&mut self, now: Instant) -> Result<()> {
+        self.alive()?;
+        self.try_acknowledge().map_err(|error| self.fail(now, error))
+    }
+
+    fn try_acknowledge(&mut self) -> Result<()> {
+        // An acknowledge without need would wipe out a millisecond that has just passed. A board in
+        // lockstep passes none before it was acknowledged, and may wait for it after any look.
+        if self.unacknowledged || self.settings.acknowledge == Acknowledge::Last {
+            self.bus.write(Space::Bar0, &regs::INTR, regs::INTR_ACKNOWLEDGE)?;
+            self.unacknowledged = false;
+        }
+        if self.masked {
+            self.masked = false;
+            self.bus.unmask()?;
+        }
+        Ok(())
+    }
+
+    /// Takes every completed buffer through `line`, oldest first, then spends the framer's budget. Returns
+    /// the milliseconds that crossed.
+    ///
+    /// # Errors
+    /// [`BoardError::Gone`].
+    pub fn exchange(&mut self, now: Instant, line: &mut impl Line) -> Result<u64> {
+        self.alive()?;
+        let mut served: u64 = 0;
+        while let Some(work) = self.ring.take() {
+            self.exchange_buffer(work, line);
+            served = served.wrapping_add(1);
+        }
+        self.stats.served = self.stats.served.wrapping_add(served);
+        self.poll_framer(now).map_err(|error| self.fail(now, error))?;
+        Ok(served)
+    }
+
+    fn exchange_buffer(&self, work: Work, line: &mut impl Line) {
+        let mut octets = [0; BUFFER_OCTETS];
+        let transmit_at = work.buffer.wrapping_mul(BUFFER_OCTETS);
+        let receive_at = transmit_at.wrapping_add(self.receive_area());
+        self.memory.memory.read(receive_at, &mut octets);
+        let mut block = Block { at: self.at(work.millisecond), ..Block::idle(Law::A) };
+        let (ports, _) = octets.as_chunks_mut::<PORT_OCTETS>();
+        for (port, place) in ports.iter_mut().enumerate() {
+            if self.uses(port) {
+                to_rows(place, &mut block.octets);
+                line.received(port, &block);
+            }
+        }
+        for (port, place) in ports.iter_mut().enumerate() {
+            block = Block { at: self.at(work.sent_in), ..Block::idle(Law::A) };
+            if self.uses(port) {
+                line.transmit(port, &mut block);
+            }
+            from_rows(&block.octets, place);
+        }
+        self.memory.memory.write(transmit_at, &octets);
+    }
+
+    fn uses(&self, port: usize) -> bool {
+        self.ports.get(port).is_some_and(Option::is_some)
+    }
+
+    /// Where the receive buffers begin in the board's memory.
+    pub(super) fn receive_area(&self) -> usize {
+        usize::from(self.settings.ring).wrapping_mul(BUFFER_OCTETS)
+    }
+
+    fn watch_for_stall(&mut self, now: Instant) {
+        let silent = now.millis_since(self.alive_at) >= STALL_MILLIS;
+        let free_running = self.settings.acknowledge == Acknowledge::First;
+        if silent && free_running && self.state == State::Running {
+            self.state = State::Stalled;
+            self.events.push(BoardEvent::Stalled { at: now });
+            self.publish(now);
+        }
+    }
+
+    fn resume(&mut self, now: Instant) {
+        if self.state == State::Stalled {
+            self.state = State::Running;
+            self.events.push(BoardEvent::Resumed { at: now });
+            self.publish(now);
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What a span's line means: alarms and their timing, the choice of a clock, counters. Pure machines.
+
+mod alarms;
+mod clock;
+mod counters;
+
+pub use alarms::{Debounce, LineHealth};
+pub use clock::{Candidate, ClockChoice, OWN, choose};
+pub use counters::{Counters, Latched};
