@@ -243,6 +243,22 @@ pub const GCR_VIS: u8 = 0x80;
 pub const GCR_SCI: u8 = 0x40;
 /// Which errors make an errored second; 0 = all.
 pub const ESM: Reg<u8, ReadWrite> = Reg::at(0x47);
+/// Loss of frame alignment.
+pub const ESM_LFA: u8 = 0x80;
+/// Framing errors.
+pub const ESM_FER: u8 = 0x40;
+/// CRC errors.
+pub const ESM_CER: u8 = 0x20;
+/// Alarm indication signal.
+pub const ESM_AIS: u8 = 0x10;
+/// Loss of signal.
+pub const ESM_LOS: u8 = 0x08;
+/// Code violations.
+pub const ESM_CVE: u8 = 0x04;
+/// Slips.
+pub const ESM_SLIP: u8 = 0x02;
+/// E bits.
+pub const ESM_EBE: u8 = 0x01;
 
 /// Delay of the receive buffer.
 pub const RBD: Reg<u8, ReadOnly> = Reg::at(0x49);

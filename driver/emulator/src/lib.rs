@@ -1,7 +1,18 @@
 //! The boards from the other side: chips, lines, faults; in process or as a vfio-user server.
 //!
 //! This crate never sees the driver: the two share facts (`firmware-headers`) and the bus, nothing else.
+//! Time is the caller's: [`bus::Device::millisecond`] is one tick of the card's clock, and
+//! [`BoardClock`] says when it is due.
 
+mod board;
+mod clock;
+mod far;
+mod fault;
+mod framer;
 mod line;
 
-pub use line::FarEnd;
+pub use board::{Board, BoardCounters, Lockstep, NotBuilt};
+pub use clock::BoardClock;
+pub use far::{Link, Loopback};
+pub use fault::{BoardFault, Fault};
+pub use line::{Errors, FarEnd, Frames, Signal};

@@ -1,0 +1,101 @@
+//! A line and what hangs on it: one port's millisecond between framer and far end.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+use tdm::{Alarm, Block, Law, Rng, SAMPLES, SampleTime, TIMESLOTS};
+
+use crate::fault::{Fault, LineFaults};
+use crate::framer::{Arrived, MILLI_BITS, Port};
+use crate::{FarEnd, Signal};
+
+/// What a framer without frames gives its system side, and the highway without a driver.
+pub(crate) const NOTHING: [[u8; TIMESLOTS]; SAMPLES] = [[0xFF; TIMESLOTS]; SAMPLES];
+
+/// One connector, its line and the far end.
+pub(crate) struct Wire {
+    far: Option<Box<dyn FarEnd>>,
+    faults: LineFaults,
+    rng: Rng,
+    /// What the far end was told last of the line towards it.
+    told: Option<Alarm>,
+    /// What the system side gives in this millisecond.
+    pub sent: Block,
+    /// What it gets.
+    pub received: Block,
+    /// What arrived in the last millisecond, for the loop towards the line.
+    arriving: Signal,
+}
+
+impl Wire {
+    /// A connector with nothing in it.
+    pub(crate) fn new(rng: Rng) -> Self {
+        Self {
+            far: None,
+            faults: LineFaults::default(),
+            rng,
+            told: None,
+            sent: Block { octets: NOTHING, ..Block::idle(Law::A) },
+            received: Block { octets: NOTHING, ..Block::idle(Law::A) },
+            arriving: Signal::Silence,
+        }
+    }
+    pub(crate) fn plug(&mut self, far: Option<Box<dyn FarEnd>>) {
+        (self.far, self.told) = (far, None);
+    }
+    pub(crate) fn inject(&mut self, fault: Fault) {
+        let part = self.rng.next_u64();
+        self.faults.inject(fault, self.rng.fork(part));
+    }
+    pub(crate) fn repair(&mut self) {
+        self.faults = LineFaults::default();
+    }
+
+    /// One millisecond. `port` is nothing while the chip is in reset: then the line is dead from here.
+    pub(crate) fn millisecond(&mut self, at: SampleTime, port: Option<&mut Port>) {
+        self.sent.at = at;
+        let Some(port) = port else {
+            self.sent.octets = NOTHING;
+            self.exchange(at, Signal::Silence);
+            self.received.octets = NOTHING;
+            return;
+        };
+        let mut leaving = port.transmit();
+        if port.payload_loop() || port.remote_loop() {
+            self.sent.octets = self.received.octets;
+        }
+        if port.remote_loop() {
+            leaving = self.arriving;
+        }
+        if !matches!(leaving, Signal::Framed(_)) {
+            self.sent.octets = NOTHING;
+        }
+        self.arriving = self.exchange(at, leaving);
+        if port.local_loop() {
+            self.arriving = leaving;
+            self.received.octets = self.sent.octets;
+        }
+        let mut arrived = Arrived::default();
+        let received = &mut self.received;
+        self.faults.bit_errors(MILLI_BITS, |bit| arrived.wrong_bit(bit, received));
+        port.receive(self.arriving, arrived, received);
+    }
+
+    /// The far end's turn; returns what arrives here.
+    fn exchange(&mut self, at: SampleTime, leaving: Signal) -> Signal {
+        self.received = Block { at, ..Block::idle(Law::A) };
+        let Some(far) = &mut self.far else { return self.faults.incoming(Signal::Silence) };
+        let heard = self.faults.outgoing(leaving);
+        let condition = heard.condition();
+        if condition != self.told {
+            self.told = condition;
+            far.line(condition);
+        }
+        far.millisecond(at, &self.sent, &mut self.received);
+        self.faults.incoming(far.signal(heard))
+    }
+}

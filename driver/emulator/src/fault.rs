@@ -1,0 +1,166 @@
+//! What can be broken on command.
+
+use tdm::Rng;
+
+use crate::{Frames, Signal};
+
+/// What goes wrong with one line. Several may hold at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    /// The board hears nothing. LOS.
+    LossOfSignal,
+    /// The board hears pulses without frames. LOF.
+    LossOfFrame,
+    /// The board hears all ones. AIS.
+    AlarmIndication,
+    /// The board hears the far end's remote alarm. RAI.
+    RemoteAlarm,
+    /// Neither side hears the other.
+    Cut,
+    /// Received bits are wrong by chance, this share of them (0 to 0.5).
+    BitErrors(f64),
+}
+
+/// What goes wrong with the whole board. Several may hold at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoardFault {
+    /// The board's clock stands still: milliseconds that pass outside do not pass inside.
+    FrozenClock,
+    /// The interrupts of this many ticks do not come; their DMA does.
+    MissedInterrupts(u32),
+    /// Pulled out: every read gives all ones, nothing is written, nothing interrupts.
+    Pulled,
+    /// The DMA engine hangs: no transfer, no ident, no interrupt, while the lines go on.
+    DmaStopped,
+}
+
+/// The faults of one line.
+#[derive(Debug, Default)]
+pub(crate) struct LineFaults {
+    loss_of_signal: bool,
+    loss_of_frame: bool,
+    alarm_indication: bool,
+    remote_alarm: bool,
+    cut: bool,
+    errors: Option<BitErrors>,
+}
+
+impl LineFaults {
+    pub(crate) fn inject(&mut self, fault: Fault, rng: Rng) {
+        match fault {
+            Fault::LossOfSignal => self.loss_of_signal = true,
+            Fault::LossOfFrame => self.loss_of_frame = true,
+            Fault::AlarmIndication => self.alarm_indication = true,
+            Fault::RemoteAlarm => self.remote_alarm = true,
+            Fault::Cut => self.cut = true,
+            Fault::BitErrors(rate) => self.errors = BitErrors::new(rate, rng),
+        }
+    }
+
+    /// What of `sent` arrives at the far end.
+    pub(crate) fn outgoing(&self, sent: Signal) -> Signal {
+        if self.cut { Signal::Silence } else { sent }
+    }
+
+    /// What of `signal` arrives at the board.
+    pub(crate) fn incoming(&self, signal: Signal) -> Signal {
+        if self.cut || self.loss_of_signal {
+            return Signal::Silence;
+        }
+        if self.alarm_indication {
+            return Signal::AllOnes;
+        }
+        if self.loss_of_frame {
+            return Signal::Unframed;
+        }
+        match signal {
+            Signal::Framed(frames) if self.remote_alarm => {
+                Signal::Framed(Frames { remote_alarm: true, ..frames })
+            }
+            other => other,
+        }
+    }
+
+    /// Calls `wrong` for every wrong bit of the next `bits` received.
+    pub(crate) fn bit_errors(&mut self, bits: u32, wrong: impl FnMut(u32)) {
+        if let Some(errors) = &mut self.errors {
+            errors.next(bits, wrong);
+        }
+    }
+}
+
+/// Bit errors independent of each other: the gaps between them are geometrically distributed.
+#[derive(Debug)]
+struct BitErrors {
+    /// ln(1 − rate), below zero.
+    log_of_good: f64,
+    gap: u64,
+    rng: Rng,
+}
+
+impl BitErrors {
+    /// `None` for a rate that is no rate, or zero.
+    fn new(rate: f64, rng: Rng) -> Option<Self> {
+        if !(rate > 0.0 && rate <= 0.5) {
+            return None;
+        }
+        let mut errors = Self { log_of_good: (-rate).ln_1p(), gap: 0, rng };
+        errors.gap = errors.draw();
+        Some(errors)
+    }
+    fn draw(&mut self) -> u64 {
+        // 53 random bits, never zero: the logarithm stays finite.
+        let uniform = ((self.rng.next_u64() >> 11) | 1) as f64 / (1_u64 << 53) as f64;
+        (uniform.ln() / self.log_of_good) as u64
+    }
+    fn next(&mut self, bits: u32, mut wrong: impl FnMut(u32)) {
+        let bits = u64::from(bits);
+        let mut at = self.gap;
+        while at < bits {
+            wrong(at as u32);
+            at = at.saturating_add(1).saturating_add(self.draw());
+        }
+        self.gap = at.wrapping_sub(bits);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bit_errors_come_at_the_rate_asked_for() {
+        for rate in [1e-5, 1e-3, 0.1, 0.5] {
+            let mut errors = BitErrors::new(rate, Rng::from_seed(1)).unwrap();
+            let mut seen = 0_u32;
+            let blocks = 20_000;
+            for _ in 0..blocks {
+                errors.next(2048, |at| {
+                    assert!(at < 2048);
+                    seen += 1;
+                });
+            }
+            let expected = rate * 2048.0 * f64::from(blocks);
+            let allowed = 5.0 * expected.sqrt();
+            assert!((f64::from(seen) - expected).abs() < allowed, "{rate}: {seen} of {expected}");
+        }
+    }
+
+    #[test]
+    fn a_rate_that_is_none_injects_nothing() {
+        for rate in [0.0, -1.0, 0.6, f64::NAN, f64::INFINITY] {
+            assert!(BitErrors::new(rate, Rng::from_seed(1)).is_none(), "{rate}");
+        }
+    }
+
+    #[test]
+    fn a_dead_line_hides_what_else_is_wrong_with_it() {
+        let mut faults = LineFaults::default();
+        for fault in [Fault::RemoteAlarm, Fault::LossOfFrame, Fault::AlarmIndication] {
+            faults.inject(fault, Rng::from_seed(0));
+        }
+        assert_eq!(faults.incoming(Signal::Framed(Frames::HEALTHY)), Signal::AllOnes);
+        faults.inject(Fault::LossOfSignal, Rng::from_seed(0));
+        assert_eq!(faults.incoming(Signal::Framed(Frames::HEALTHY)), Signal::Silence);
+    }
+}

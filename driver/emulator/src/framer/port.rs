@@ -1,0 +1,366 @@
+//! One port of the framer: its registers, its interrupts, its counters.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+use firmware_headers::falc;
+use tdm::{Block, TIMESLOTS};
+
+use super::receiver::{ALIGNMENTS, Receiver, Search};
+use crate::{Errors, Frames, Signal};
+
+/// Interrupt status registers of a port.
+const CAUSES: usize = 5;
+/// Bits of a millisecond of an E1: the range of [`Arrived::wrong_bit`].
+pub(crate) const MILLI_BITS: u32 = 2048;
+/// Timeslot 0 of frames with the alignment signal, Si = 1. G.704, table 5A.
+const TS0_ALIGNMENT: u8 = 0x9B;
+/// Timeslot 0 of the other frames: Si, the bit that is never an alignment signal's, Sa bits 1, A = 0.
+const TS0_SERVICE: u8 = 0xDF;
+/// The A bit in [`TS0_SERVICE`].
+const TS0_REMOTE_ALARM: u8 = 0x20;
+
+/// What is wrong with a millisecond that arrived.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Arrived {
+    wrong_alignments: [bool; ALIGNMENTS],
+    wrong_bits: u32,
+}
+
+impl Arrived {
+    /// Bit `at` (0 to 2047, in the order of the line) of `block` arrived wrong.
+    pub(crate) fn wrong_bit(&mut self, at: u32, block: &mut Block) {
+        let (frame, bit) = ((at / 256) as usize, at % 8);
+        let timeslot = (at % 256 / 8) as usize;
+        if let Some(octet) = block.octets.get_mut(frame).and_then(|row| row.get_mut(timeslot)) {
+            *octet ^= 0x80 >> bit;
+        }
+        self.wrong_bits = self.wrong_bits.saturating_add(1);
+        // The alignment signal is bits 2 to 8 of timeslot 0 of every other frame.
+        if timeslot == 0 && frame.is_multiple_of(2) && bit > 0 {
+            if let Some(wrong) = self.wrong_alignments.get_mut(frame / 2) {
+                *wrong = true;
+            }
+        }
+    }
+}
+
+/// The error counters of a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    framing: u16,
+    code: u16,
+    crc: u16,
+    far: u16,
+}
+
+/// One port.
+pub(crate) struct Port {
+    written: [u8; falc::PORT_REGISTERS],
+    receiver: Receiver,
+    status: u8,
+    causes: [u8; CAUSES],
+    running: Counts,
+    latched: Counts,
+    /// What went wrong in this second, as bits of ESM.
+    errored: u8,
+    inserted: Errors,
+    crc_was_wrong: bool,
+    framed: Option<Frames>,
+}
+
+impl Port {
+    pub(crate) fn new() -> Self {
+        let mut port = Self {
+            written: [0; falc::PORT_REGISTERS],
+            receiver: Receiver::default(),
+            status: 0,
+            causes: [0; CAUSES],
+            running: Counts::default(),
+            latched: Counts::default(),
+            errored: 0,
+            inserted: Errors::default(),
+            crc_was_wrong: false,
+            framed: None,
+        };
+        port.mask_everything();
+        port
+    }
+    fn mask_everything(&mut self) {
+        for offset in falc::IMR0.offset..=falc::IMR4.offset {
+            self.store(offset as u8, 0xFF);
+        }
+    }
+    fn store(&mut self, address: u8, value: u8) {
+        if let Some(place) = self.written.get_mut(usize::from(address)) {
+            *place = value;
+        }
+    }
+    fn stored(&self, offset: u32) -> u8 {
+        self.written.get(offset as usize).copied().unwrap_or_default()
+    }
+    fn has(&self, offset: u32, bits: u8) -> bool {
+        self.stored(offset) & bits != 0
+    }
+
+    /// A write through the local bus.
+    pub(crate) fn write(&mut self, address: u8, value: u8) {
+        let before = self.stored(u32::from(address));
+        self.store(address, value);
+        match u32::from(address) {
+            a if a == falc::CMDR.offset && value & falc::CMDR_RRES != 0 => self.receiver.restart(),
+            a if a == falc::FMR0.offset && value & !before & falc::FMR0_FRS != 0 => {
+                self.receiver.restart();
+            }
+            a if a == falc::IERR.offset => self.insert(value),
+            a if a == falc::DEC.offset && !self.has(falc::FMR1.offset, falc::FMR1_ECM) => {
+                self.latch();
+            }
+            _ => {}
+        }
+    }
+    fn insert(&mut self, bits: u8) {
+        let once = |count: u8, bit: u8| count.saturating_add(u8::from(bits & bit != 0));
+        self.inserted = Errors {
+            framing: once(self.inserted.framing, falc::IERR_FAS),
+            crc: once(self.inserted.crc, falc::IERR_CRC),
+            code: once(self.inserted.code, falc::IERR_BIPOLAR),
+        };
+    }
+
+    /// A read through the local bus. Interrupt status clears by it.
+    pub(crate) fn read(&mut self, address: u8) -> u8 {
+        let low = |count: u16| count.to_le_bytes()[0];
+        let high = |count: u16| count.to_le_bytes()[1];
+        match u32::from(address) {
+            // No HDLC frame ever waits in the controller: it is not built in.
+            0x00 | 0x01 => 0,
+            a if a == falc::FRS0.offset => self.status,
+            a if a == falc::FRS1.offset => 0,
+            a if a == falc::RSW.offset => self.service_word(),
+            a if a == falc::FECL.offset => low(self.latched.framing),
+            a if a == falc::FECH.offset => high(self.latched.framing),
+            a if a == falc::CVCL.offset => low(self.latched.code),
+            a if a == falc::CVCH.offset => high(self.latched.code),
+            a if a == falc::CEC1L.offset => low(self.latched.crc),
+            a if a == falc::CEC1H.offset => high(self.latched.crc),
+            a if a == falc::EBCL.offset => low(self.latched.far),
+            a if a == falc::EBCH.offset => high(self.latched.far),
+            a if a == falc::SIS.offset => self.signalling_status(),
+            a if a == falc::GIS.offset => self.pending(),
+            a if (falc::ISR0.offset..=falc::ISR4.offset).contains(&a) => self.take_cause(a),
+            // Read-only registers that nothing here drives.
+            0x49..=0x67 | 0x6D..=0x7F => 0,
+            a => self.stored(a),
+        }
+    }
+    fn service_word(&self) -> u8 {
+        match self.framed {
+            Some(frames) if self.receiver.is_aligned() => timeslot_0(frames, false),
+            _ => 0xFF,
+        }
+    }
+    fn signalling_status(&self) -> u8 {
+        let frozen = if self.receiver.is_aligned() { 0 } else { falc::SIS_SFS };
+        falc::SIS_XFW | frozen
+    }
+
+    /// GIS: which interrupt status registers hold something unmasked.
+    pub(crate) fn pending(&self) -> u8 {
+        let masks = (falc::IMR0.offset..).map(|offset| self.stored(offset));
+        let pending = self.causes.iter().zip(masks).map(|(&causes, mask)| causes & !mask != 0);
+        pending.enumerate().fold(0, |all, (n, is)| all | (u8::from(is) << (n & 7)))
+    }
+    fn raise(&mut self, register: u32, causes: u8) {
+        let n = register.wrapping_sub(falc::ISR0.offset);
+        let mask = self.stored(falc::IMR0.offset.wrapping_add(n));
+        let visible =
+            if self.has(falc::GCR.offset, falc::GCR_VIS) { causes } else { causes & !mask };
+        if let Some(latched) = self.causes.get_mut(n as usize) {
+            *latched |= visible;
+        }
+    }
+    fn take_cause(&mut self, register: u32) -> u8 {
+        let n = register.wrapping_sub(falc::ISR0.offset) as usize;
+        self.causes.get_mut(n).map(core::mem::take).unwrap_or_default()
+    }
+
+    /// What the port sends in this millisecond.
+    pub(crate) fn transmit(&mut self) -> Signal {
+        if !self.has(falc::FMR0.offset, falc::FMR0_XC)
+            || self.has(falc::XPM2.offset, falc::XPM2_XLT)
+        {
+            return Signal::Silence;
+        }
+        let fmr1 = self.stored(falc::FMR1.offset);
+        if fmr1 & falc::FMR1_XAIS != 0 {
+            return Signal::AllOnes;
+        }
+        if fmr1 & falc::FMR1_PMOD_T1 != 0 {
+            // 24-channel frames: to an E1 receiver, pulses without its frames.
+            return Signal::Unframed;
+        }
+        let asked = self.has(falc::XSW.offset, falc::XSW_XRA);
+        let by_itself =
+            self.has(falc::FMR2.offset, falc::FMR2_AXRA) && self.status & falc::FRS0_LFA != 0;
+        Signal::Framed(Frames {
+            crc4: fmr1 & falc::FMR1_XFS != 0,
+            remote_alarm: asked || by_itself,
+            far_errors: self.crc_was_wrong && self.has(falc::XSP.offset, falc::XSP_AXS),
+            errors: core::mem::take(&mut self.inserted),
+        })
+    }
+
+    /// LIM0.LL: what is sent comes back as received.
+    pub(crate) fn local_loop(&self) -> bool {
+        self.has(falc::LIM0.offset, falc::LIM0_LL)
+    }
+    /// LIM1.RL: what is received goes back to the line.
+    pub(crate) fn remote_loop(&self) -> bool {
+        self.has(falc::LIM1.offset, falc::LIM1_RL)
+    }
+    /// FMR2.PLB: received timeslots are sent back in new frames.
+    pub(crate) fn payload_loop(&self) -> bool {
+        self.has(falc::FMR2.offset, falc::FMR2_PLB)
+    }
+
+    /// A millisecond arrived: `block` becomes what the system side gets.
+    pub(crate) fn receive(&mut self, signal: Signal, arrived: Arrived, block: &mut Block) {
+        let errors = match signal {
+            Signal::Framed(frames) => frames.errors,
+            _ => Errors::default(),
+        };
+        let mut wrong = arrived.wrong_alignments;
+        for wrong in wrong.iter_mut().take(usize::from(errors.framing)) {
+            *wrong = true;
+        }
+        self.count(signal, arrived, wrong, errors);
+        let search = Search {
+            decodes: self.has(falc::FMR0.offset, falc::FMR0_RC)
+                && !self.has(falc::FMR1.offset, falc::FMR1_PMOD_T1),
+            multiframe: self.has(falc::FMR2.offset, falc::FMR2_RFS_CRC4),
+            extended: self.has(falc::FMR3.offset, falc::FMR3_EXTIW),
+        };
+        let had_multiframe = self.receiver.has_multiframe();
+        let before =
+            core::mem::replace(&mut self.status, self.receiver.millisecond(signal, wrong, search));
+        self.framed = match signal {
+            Signal::Framed(frames) => Some(frames),
+            _ => None,
+        };
+        if before != self.status || had_multiframe != self.receiver.has_multiframe() {
+            self.report_changes(before, had_multiframe);
+        }
+        self.errored |= errored_by(self.status);
+        self.fill(block);
+    }
+
+    fn count(
+        &mut self,
+        signal: Signal,
+        arrived: Arrived,
+        wrong: [bool; ALIGNMENTS],
+        errors: Errors,
+    ) {
+        self.crc_was_wrong = false;
+        let Signal::Framed(frames) = signal else { return };
+        let code = arrived.wrong_bits.saturating_add(u32::from(errors.code));
+        let add =
+            |count: u16, more: u32| count.saturating_add(u16::try_from(more).unwrap_or(u16::MAX));
+        self.running.code = add(self.running.code, code);
+        self.note(code > 0, falc::ESM_CVE);
+        if !self.receiver.is_aligned() {
+            return;
+        }
+        let framing = wrong.iter().filter(|&&wrong| wrong).count() as u32;
+        self.running.framing = add(self.running.framing, framing);
+        self.note(framing > 0, falc::ESM_FER);
+        if self.receiver.has_multiframe() {
+            let crc = u32::from(errors.crc).max(u32::from(arrived.wrong_bits > 0));
+            self.running.crc = add(self.running.crc, crc);
+            self.running.far = add(self.running.far, u32::from(frames.far_errors));
+            self.crc_was_wrong = crc > 0;
+            self.note(crc > 0, falc::ESM_CER);
+            self.note(frames.far_errors, falc::ESM_EBE);
+        }
+    }
+    fn note(&mut self, errored: bool, kind: u8) {
+        if errored {
+            self.errored |= kind;
+        }
+    }
+
+    fn report_changes(&mut self, before: u8, had_multiframe: bool) {
+        let (rose, fell) = (self.status & !before, before & !self.status);
+        let both_edges = self.has(falc::GCR.offset, falc::GCR_SCI);
+        let ended = if both_edges { fell } else { 0 };
+        let mut causes = 0;
+        let mut when = |edge: u8, bit: u8, cause: u8| {
+            if edge & bit != 0 {
+                causes |= cause;
+            }
+        };
+        when(rose | ended, falc::FRS0_LOS, falc::ISR2_LOS);
+        when(rose | ended, falc::FRS0_AIS, falc::ISR2_AIS);
+        when(rose, falc::FRS0_LFA, falc::ISR2_LFA);
+        when(fell, falc::FRS0_LFA, falc::ISR2_FAR);
+        when(rose, falc::FRS0_RRA, falc::ISR2_RA);
+        when(fell, falc::FRS0_RRA, falc::ISR2_RAR);
+        when(rose, falc::FRS0_NMF, falc::ISR2_T400MS);
+        if self.receiver.has_multiframe() && !had_multiframe {
+            causes |= falc::ISR2_MFAR;
+        }
+        self.raise(falc::ISR2.offset, causes);
+    }
+
+    /// What reaches the system side: timeslot 0 as received; all ones while there are no frames, and
+    /// when the host asks for them.
+    fn fill(&self, block: &mut Block) {
+        let frames = self.framed.filter(|_| self.receiver.is_aligned());
+        let Some(frames) = frames.filter(|_| !self.has(falc::FMR2.offset, falc::FMR2_SAIS)) else {
+            for row in &mut block.octets {
+                *row = [0xFF; TIMESLOTS];
+            }
+            return;
+        };
+        for (n, row) in block.octets.iter_mut().enumerate() {
+            if let Some(octet) = row.first_mut() {
+                *octet = timeslot_0(frames, n.is_multiple_of(2));
+            }
+        }
+    }
+
+    /// A second of the board's clock has passed.
+    pub(crate) fn second(&mut self) {
+        if self.has(falc::FMR1.offset, falc::FMR1_ECM) {
+            self.latch();
+        }
+        let errored = self.errored & !self.stored(falc::ESM.offset) != 0;
+        self.errored = 0;
+        self.raise(falc::ISR3.offset, if errored { falc::ISR3_ES } else { 0 } | falc::ISR3_SEC);
+    }
+    fn latch(&mut self) {
+        self.latched = core::mem::take(&mut self.running);
+    }
+}
+
+/// Timeslot 0 of a frame: with the alignment signal, or with the A bit.
+fn timeslot_0(frames: Frames, alignment: bool) -> u8 {
+    match (alignment, frames.remote_alarm) {
+        (true, _) => TS0_ALIGNMENT,
+        (false, true) => TS0_SERVICE | TS0_REMOTE_ALARM,
+        (false, false) => TS0_SERVICE,
+    }
+}
+
+/// Which alarms of FRS0 make the second an errored one, as bits of ESM.
+fn errored_by(status: u8) -> u8 {
+    let when = |alarm: u8, bit: u8| if status & alarm != 0 { bit } else { 0 };
+    when(falc::FRS0_LFA, falc::ESM_LFA)
+        | when(falc::FRS0_AIS, falc::ESM_AIS)
+        | when(falc::FRS0_LOS, falc::ESM_LOS)
+}
