@@ -4,6 +4,8 @@
 //! Time is the caller's: [`bus::Device::millisecond`] is one tick of the card's clock, and
 //! [`BoardClock`] says when it is due.
 
+#[cfg(test)]
+mod bench;
 mod board;
 mod clock;
 mod far;

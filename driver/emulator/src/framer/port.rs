@@ -41,10 +41,12 @@ impl Arrived {
         }
         self.wrong_bits = self.wrong_bits.saturating_add(1);
         // The alignment signal is bits 2 to 8 of timeslot 0 of every other frame.
-        if timeslot == 0 && frame.is_multiple_of(2) && bit > 0 {
-            if let Some(wrong) = self.wrong_alignments.get_mut(frame / 2) {
-                *wrong = true;
-            }
+        if timeslot == 0
+            && frame.is_multiple_of(2)
+            && bit > 0
+            && let Some(wrong) = self.wrong_alignments.get_mut(frame / 2)
+        {
+            *wrong = true;
         }
     }
 }
@@ -205,8 +207,7 @@ impl Port {
             return Signal::Unframed;
         }
         let asked = self.has(falc::XSW.offset, falc::XSW_XRA);
-        let by_itself =
-            self.has(falc::FMR2.offset, falc::FMR2_AXRA) && self.status & falc::FRS0_LFA != 0;
+        let by_itself = self.has(falc::FMR2.offset, falc::FMR2_AXRA) && !self.receiver.is_aligned();
         Signal::Framed(Frames {
             crc4: fmr1 & falc::FMR1_XFS != 0,
             remote_alarm: asked || by_itself,
