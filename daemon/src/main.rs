@@ -1,2 +1,7 @@
 //! The trunkline binary.
-fn main() {}
+
+use clap::Parser;
+
+fn main() -> std::process::ExitCode {
+    trunkline::cli::run(trunkline::cli::Cli::parse())
+}

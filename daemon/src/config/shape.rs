@@ -1,0 +1,276 @@
+//! The file's sections as they are written. What they mean together is checked in the parent module.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The host as a whole.
+    #[serde(default)]
+    pub host: Host,
+    /// The boards.
+    #[serde(default)]
+    pub spans: Spans,
+    /// The call server.
+    #[serde(default)]
+    pub media: Media,
+    /// The call centre.
+    #[serde(default)]
+    pub acd: acd::Settings,
+    /// Emulated boards.
+    #[serde(default)]
+    pub emulate: Emulate,
+}
+
+/// The host as a whole.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Host {
+    /// Country whose tones and rings are spoken, `cn`, `us` …
+    pub zone: Spanned<String>,
+    /// Language of the prompts, `zh` or `en`; the zone's when absent.
+    pub language: Option<Spanned<String>>,
+    /// Real-time priority, locked memory and affinity are tried; without the right to them a log line says so.
+    pub realtime: bool,
+    /// Processors for the real-time threads, in order: tick thread, board threads.
+    pub cpus: Vec<u16>,
+    /// Every millisecond is worked through to its end before the next begins; time is the board's.
+    pub lockstep: bool,
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self {
+            zone: Spanned::new(0..0, String::from("cn")),
+            language: None,
+            realtime: true,
+            cpus: Vec::new(),
+            lockstep: false,
+        }
+    }
+}
+
+/// The boards.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spans {
+    /// In the order of their clocks: the first in service is the master.
+    #[serde(default)]
+    pub board: Vec<Board>,
+}
+
+/// A board.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Board {
+    /// `vfio-user:PATH`, or a PCI address.
+    pub at: Spanned<String>,
+    /// DAHDI's span lines, in the order of the ports.
+    pub span: Vec<Spanned<String>>,
+    /// Buffers of the DMA ring.
+    #[serde(default)]
+    pub ring: Option<Spanned<u8>>,
+    /// Red and blue are raised after this; 2,500 when absent.
+    #[serde(default)]
+    pub alarm_raise_millis: Option<u32>,
+    /// Alarms are cleared after this; 5,000 when absent.
+    #[serde(default)]
+    pub alarm_clear_millis: Option<u32>,
+    /// Yellow is raised after this; 500 when absent.
+    #[serde(default)]
+    pub alarm_yellow_millis: Option<u32>,
+}
+
+/// The call server.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    /// Who may connect to `media.sock`: `user:NAME`, `user:UID`, `group:NAME`, `group:GID`; our own user when empty.
+    #[serde(default)]
+    pub allow: Vec<Spanned<String>>,
+    /// A folder whose WAV files replace or join the prompts inside the program.
+    #[serde(default)]
+    pub prompts: Option<Spanned<String>>,
+    /// What becomes of ringing calls without a controller.
+    #[serde(default)]
+    pub orphan: Orphan,
+    /// What a held party hears.
+    #[serde(default)]
+    pub music: Option<Spanned<String>>,
+    /// What orphaned callers hear.
+    #[serde(default)]
+    pub announcement: Option<Spanned<String>>,
+    /// What an answered person hears when nobody is there for him.
+    #[serde(default)]
+    pub safe_harbour: Option<Spanned<String>>,
+    /// Trunk groups.
+    #[serde(default)]
+    pub group: Vec<Group>,
+}
+
+/// See [`media::Orphan`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Orphan {
+    Ring,
+    Reject,
+    #[default]
+    Announce,
+}
+
+/// Which side of an interface we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Side {
+    User,
+    Network,
+}
+
+/// A signalling system.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signalling {
+    /// ISDN primary rate.
+    #[default]
+    Pri,
+}
+
+/// A national or vendor variant of Q.931.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// ETSI.
+    #[default]
+    EuroIsdn,
+}
+
+/// A trunk group.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Its spans.
+    pub spans: Vec<Spanned<u8>>,
+    /// The signalling system.
+    #[serde(default)]
+    pub signalling: Signalling,
+    /// Our side.
+    pub side: Side,
+    /// The variant.
+    #[serde(default)]
+    pub dialect: Dialect,
+    /// Calls at a time; all channels when absent.
+    #[serde(default)]
+    pub capacity: Option<Spanned<u16>>,
+    /// Calls a second in the long run; no limit when absent.
+    #[serde(default)]
+    pub calls_per_second: Option<Spanned<u32>>,
+    /// Calls at once after a quiet time; a second's worth when absent.
+    #[serde(default)]
+    pub burst: Option<Spanned<u32>>,
+    /// Who calls, when a dial does not say.
+    #[serde(default)]
+    pub number: Option<Spanned<String>>,
+}
+
+/// Emulated boards.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Emulate {
+    /// The boards.
+    #[serde(default)]
+    pub board: Vec<EmulatedBoard>,
+    /// Chance of everything emulated.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// An emulated board.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmulatedBoard {
+    /// `TE405P` or `TE410P`.
+    pub model: Spanned<String>,
+    /// Generation of the board's logic.
+    #[serde(default = "generation")]
+    pub generation: Spanned<u8>,
+    /// Where a driver finds it.
+    pub socket: Spanned<String>,
+    /// What its milliseconds follow.
+    #[serde(default)]
+    pub clock: Clock,
+    /// Its clock is faster than nominal by this.
+    #[serde(default)]
+    pub ppm: f64,
+    /// What its ports lead to.
+    #[serde(default)]
+    pub span: Vec<EmulatedSpan>,
+}
+
+fn generation() -> Spanned<u8> {
+    Spanned::new(0..0, 5)
+}
+
+/// What an emulated board's milliseconds follow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// The host's clock.
+    #[default]
+    Real,
+    /// The driver: the next begins when the last was acknowledged.
+    Lock,
+}
+
+/// A port of an emulated board.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmulatedSpan {
+    /// What is at the far end.
+    pub far_end: Spanned<FarEnd>,
+}
+
+/// What is at a far end.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FarEnd {
+    /// Which kind.
+    pub kind: FarEndKind,
+    /// `exchange`: the scenario, `demo` or a file beside this one.
+    #[serde(default)]
+    pub scenario: Option<String>,
+    /// `exchange`: its side.
+    #[serde(default)]
+    pub role: Option<Side>,
+    /// `exchange`: the variant.
+    #[serde(default)]
+    pub dialect: Dialect,
+    /// `link`: the other board, counted from 0.
+    #[serde(default)]
+    pub board: Option<usize>,
+    /// `link`: the other port, counted from 0.
+    #[serde(default)]
+    pub port: Option<usize>,
+    /// `dchannel`: `listen:PATH` or `connect:PATH`.
+    #[serde(default)]
+    pub socket: Option<String>,
+}
+
+/// Kinds of far ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FarEndKind {
+    /// What was sent comes back.
+    Loopback,
+    /// Another emulated span.
+    Link,
+    /// A simulated network or PBX.
+    Exchange,
+    /// HDLC frames on a socket.
+    Dchannel,
+}

@@ -1,0 +1,10 @@
+//! The shells of trunkline: threads, sockets and files around the pure machines of `media`, `acd` and
+//! `emulator`; configuration and commands. A library, so that the tests of the whole house can use it;
+//! `main.rs` only calls [`cli::run`].
+//!
+//! Nothing is decided here that a pure machine could decide.
+
+pub mod cli;
+pub mod config;
+pub mod path;
+pub mod paths;
