@@ -18,7 +18,6 @@
 mod addresses;
 mod card;
 mod descriptors;
-mod descriptors;
 pub mod conformance;
 mod host;
 mod in_process;
@@ -27,7 +26,6 @@ mod mapping;
 mod wrappers;
 
 pub use card::{Device, HostMemory};
-pub use descriptors::{receive_with_descriptors, send_with_descriptors};
 pub use descriptors::{receive_with_descriptors, send_with_descriptors};
 pub use firmware_headers::{ReadOnly, ReadWrite, Readable, Reg, Word, Writable, WriteOnly};
 pub use host::{Bus, BusError, DmaMemory, DmaRegion, Result, Space};
