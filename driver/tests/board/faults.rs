@@ -1,0 +1,88 @@
+//! The board itself fails: pulled, frozen, hung.
+
+use core::time::Duration;
+
+use driver::{Board, BoardError, BoardEvent};
+use emulator::BoardFault;
+use tdm::Alarm;
+
+use crate::bench::{Bench, PORTS, Prover, settings};
+
+#[test]
+fn a_pulled_board_is_gone_on_every_port_and_comes_back_with_a_new_start() {
+    let mut bench = Bench::looped(settings());
+    let mut prover = Prover::looped(0);
+    bench.run(1000, &mut prover);
+    bench.events.clear();
+    bench.card.with(|card| card.fail(BoardFault::Pulled));
+    bench.pass();
+    let gone = bench.board.service(bench.now, &mut prover);
+    assert!(matches!(gone, Err(BoardError::Gone { .. })), "{gone:?}");
+    assert!(bench.board.wait(bench.now, Duration::ZERO).is_err());
+    bench.collect();
+    for port in 0..PORTS {
+        let status = bench.board.status(port);
+        assert!(status.alarms.has(Alarm::BoardGone) && !status.in_service);
+        let (at, alarm) = (bench.now, Alarm::BoardGone);
+        let told = BoardEvent::Alarm { port, alarm, raised: true, at };
+        assert!(bench.events.contains(&told), "{:?}", bench.events);
+    }
+
+    bench.card.with(emulator::Board::heal);
+    let bus = bench.card.plug();
+    let begin = bench.board.sample_time();
+    let mut bench = Bench::on(bus, bench.card, driver::Settings { begin, ..settings() });
+    prover.compare_from = begin.as_millis() + 50;
+    bench.run(1000, &mut prover);
+    assert!((0..PORTS).all(|port| bench.board.status(port).in_service));
+    assert_eq!(prover.bad, [0; PORTS]);
+}
+
+#[test]
+fn a_board_whose_clock_stands_still_is_stalled_then_resumes_without_a_gap() {
+    let mut bench = Bench::looped(settings());
+    let mut prover = Prover::looped(0);
+    bench.run(1000, &mut prover);
+    bench.events.clear();
+    bench.card.with(|card| card.fail(BoardFault::FrozenClock));
+    let frozen = bench.now;
+    for n in 0..3000 {
+        bench.pass();
+        if n % 10 == 9 {
+            bench.board.service(bench.now, &mut prover).unwrap();
+        }
+    }
+    bench.collect();
+    let stalled = bench.events.iter().find_map(|event| match event {
+        BoardEvent::Stalled { at } => Some(at.millis_since(frozen)),
+        _ => None,
+    });
+    assert!(matches!(stalled, Some(1000..=1010)), "{stalled:?}");
+    assert!((0..PORTS).all(|port| !bench.board.status(port).in_service));
+    bench.card.with(emulator::Board::heal);
+    bench.run(500, &mut prover);
+    assert!(bench.events.iter().any(|event| matches!(event, BoardEvent::Resumed { .. })));
+    assert!((0..PORTS).all(|port| bench.board.status(port).in_service));
+    let stats = bench.board.stats();
+    assert_eq!((stats.gaps, stats.missed, prover.bad), (0, 0, [0; PORTS]));
+}
+
+#[test]
+fn a_board_that_goes_during_start_is_refused_and_nothing_hangs() {
+    for after in (0..1500).step_by(37) {
+        for how in [bus::Failure::Gone, bus::Failure::AllOnes] {
+            let (slot, card) = crate::bench::looped_card();
+            let broken = bus::Break::never(slot);
+            broken.after(after, how);
+            let now = tdm::Instant::seconds(1);
+            match Board::start(broken, settings(), now) {
+                Err(_) => {}
+                // All ones are no refusal of a write: the first look finds out.
+                Ok(mut board) => {
+                    assert!(board.look(now).is_err() || !board.bus().is_broken(), "after {after}");
+                }
+            }
+            assert_eq!(card.dma_refused(), 0);
+        }
+    }
+}

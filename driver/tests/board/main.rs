@@ -1,0 +1,10 @@
+//! The driver on the emulated board, in one process and in virtual time.
+
+mod bench;
+mod faults;
+mod lines;
+mod samples;
+mod start;
+
+#[global_allocator]
+static HEAP: tdm::heap::Watch = tdm::heap::Watch;

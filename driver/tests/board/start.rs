@@ -1,0 +1,156 @@
+//! What reaches the board when it starts, and what is refused.
+
+use bus::{Access, Bus, Space, Trace, in_process};
+use driver::{Board, BoardError, Settings, probe};
+use firmware_headers::{model, wct4xxp as regs};
+use tdm::Instant;
+
+use crate::bench::{Bench, Prover, looped_card, settings};
+
+fn started_on(model: &model::Model) -> Result<(), BoardError> {
+    let (bus, _card) = in_process(emulator::Board::new(model, 1).unwrap());
+    Board::start(bus, settings(), Instant::seconds(1)).map(drop)
+}
+
+#[test]
+fn the_two_built_boards_start_and_the_others_are_refused_by_name() {
+    assert!(started_on(&model::TE410P_GEN5).is_ok());
+    assert!(started_on(&model::TE405P_GEN5).is_ok());
+    let refused = started_on(&model::TE410P_GEN2).unwrap_err().to_string();
+    assert!(refused.contains("TE410P generation 2"), "{refused}");
+    let refused = started_on(&model::TE210P_GEN5).unwrap_err().to_string();
+    assert!(refused.contains("TE210P generation 5 with 2 spans"), "{refused}");
+}
+
+#[test]
+fn probing_tells_image_jumpers_and_switch() {
+    let board = emulator::Board::new(&model::TE405P_GEN5, 1).unwrap().with_switch(9);
+    let (bus, _card) = in_process(board);
+    let identity = probe(&bus).unwrap();
+    assert_eq!(identity.model, model::TE405P_GEN5);
+    assert_eq!((identity.switch, identity.e1_jumpers), (9, 0xF));
+    assert_eq!(identity.version >> 16, 0xC01A);
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused_with_their_limits() {
+    let refused = |settings: Settings| {
+        let (bus, _card) = looped_card();
+        match Board::start(bus, settings, Instant::seconds(1)) {
+            Err(BoardError::Setting { value, low, high, .. }) => (value, low, high),
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("it started"),
+        }
+    };
+    assert_eq!(refused(Settings { ring: 3, ..settings() }), (3, 4, 127));
+    assert_eq!(refused(Settings { ring: 128, ..settings() }), (128, 4, 127));
+    assert_eq!(refused(Settings { framer_budget: 0, ..settings() }), (0, 1, 64));
+    let mut five = settings();
+    five.ports[4] = five.ports[0];
+    assert_eq!(refused(five), (4, 0, 3));
+}
+
+fn board_write(access: &Access) -> Option<(u32, u32)> {
+    (access.write && access.space == Space::Bar0).then_some((access.offset, access.value))
+}
+
+#[test]
+fn every_board_write_of_the_start_is_followed_by_a_read_of_version() {
+    let (bus, card) = looped_card();
+    let bench = Bench::on(Trace::new(bus, 100_000), card, settings());
+    let trace = bench.board.bus().taken();
+    let bar0: Vec<_> = trace.iter().filter(|access| access.space == Space::Bar0).collect();
+    assert!(bar0.len() > 1000);
+    for pair in bar0.windows(2) {
+        let [first, second] = pair else { continue };
+        if first.write {
+            assert!(!second.write && second.offset == regs::VERSION.offset, "{first:?} {second:?}");
+        }
+    }
+}
+
+/// Rest, addresses and framer reset come first; the run bits come last, behind RING and INTR.
+#[test]
+fn the_start_has_the_order_of_the_register_map() {
+    let (bus, card) = looped_card();
+    let bench = Bench::on(Trace::new(bus, 100_000), card, settings());
+    let trace = bench.board.bus().taken();
+    let local = [regs::LADDR.offset, regs::LDATA.offset];
+    let writes: Vec<_> =
+        trace.iter().filter_map(board_write).filter(|(at, _)| !local.contains(at)).collect();
+    let base = writes[3].1;
+    let mut expected = vec![
+        (regs::DMACTRL.offset, 0),
+        (regs::LEDS.offset, 0),
+        (regs::RDADDR.offset, base + 8 * 1024),
+        (regs::WRADDR.offset, base),
+    ];
+    expected.extend((0..128).map(|slot| (regs::DMACTRL.offset, 0x4000 | slot << 7)));
+    expected.extend([
+        (regs::DMACTRL.offset, 0),
+        (regs::INTR.offset, 0),
+        (regs::LEDS.offset, 0xFF),
+        (regs::LEDS.offset, 0x1000),
+        (regs::GPIO.offset, 0),
+        (regs::GPIOCTL.offset, 0x0002_0000),
+        (regs::GPIOCTL.offset, 0x0002_00FF),
+        (regs::DMACTRL.offset, 0),
+        (regs::RING.offset, 0x0001_0008),
+        (regs::INTR.offset, 0x0C),
+        (regs::DMACTRL.offset, 0xC000_0000),
+    ]);
+    assert_eq!(writes, expected);
+}
+
+/// A quiet millisecond costs the bus INTR, RING and the acknowledge; a framer access seven or eight more.
+#[test]
+fn a_millisecond_touches_intr_and_ring_and_the_framer_within_its_budget() {
+    for budget in [1, 8] {
+        let (bus, card) = looped_card();
+        let settings = Settings { framer_budget: budget, ..settings() };
+        let mut bench = Bench::on(Trace::new(bus, 100_000), card, settings);
+        let mut prover = Prover::looped(0);
+        bench.run(1000, &mut prover);
+        bench.board.bus().taken();
+        let mut quiet = 0;
+        for _ in 0..1000 {
+            let before = bench.board.stats().framer_accesses;
+            bench.millisecond(&mut prover);
+            let framer = bench.board.stats().framer_accesses - before;
+            let accesses = bench.board.bus().taken();
+            assert!(framer <= u64::from(budget));
+            assert!(accesses.len() as u64 <= 3 + 10 * framer, "{framer}: {accesses:?}");
+            if framer == 0 {
+                quiet += 1;
+                let offsets: Vec<_> = accesses.iter().map(|a| (a.offset, a.write)).collect();
+                let (intr, ring) = (regs::INTR.offset, regs::RING.offset);
+                assert_eq!(offsets, [(intr, false), (ring, false), (intr, true)]);
+            }
+        }
+        assert!(quiet > 700, "{quiet} quiet milliseconds with a budget of {budget}");
+    }
+}
+
+#[test]
+fn a_stopped_board_is_left_at_rest() {
+    let mut bench = Bench::looped(settings());
+    bench.run(100, &mut Prover::looped(0));
+    bench.board.stop().unwrap();
+    bench.board.stop().unwrap();
+    let bus = bench.board.bus();
+    for reg in [regs::DMACTRL, regs::RDADDR, regs::WRADDR, regs::GPIO] {
+        assert_eq!(bus.read(Space::Bar0, &reg).unwrap(), 0, "{reg:?}");
+    }
+    assert!(bench.board.service(bench.now, &mut Prover::looped(0)).is_err());
+}
+
+#[test]
+fn a_dropped_board_is_stopped_before_its_memory_goes() {
+    let mut bench = Bench::looped(settings());
+    bench.run(100, &mut Prover::looped(0));
+    let card = bench.card.clone();
+    drop(bench.board);
+    assert!(!card.with(|card| card.is_running()));
+    card.millisecond();
+    assert_eq!(card.dma_refused(), 0);
+}
