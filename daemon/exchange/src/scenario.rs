@@ -1,21 +1,629 @@
-//! What the far side does: spans, subscribers, callers, telephones, and their times.
+//! What the far side does: spans, subscribers, callers, telephones, and how long everything takes.
 
+use call::{Cause, Outcome};
+use dsp::zones::Zone;
 use serde::{Deserialize, Serialize};
+use signalling::Side;
+use tdm::{Law, Rng, SPANS_MAX};
+
+/// Calls of a second beyond which a scenario is a mistake.
+const CALLS_PER_SECOND_MAX: f64 = 1000.0;
+/// Calls of a burst beyond which a scenario is a mistake.
+const BURST_CALLS_MAX: u32 = 100_000;
 
 /// A scenario file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    spans: u8,
+    /// Which table of [`Scenario::times`] counts.
+    pub scale: Scale,
+    /// Whose tones are heard.
+    pub zone: String,
+    /// What callers dial.
+    pub our_number: String,
+    /// How long callers come.
+    pub offering_millis: u64,
+    /// Callers come at the latest so long after the start, although a span is down.
+    pub wait_for_spans_millis: u64,
+    /// Pause between the spans being in service and the first caller.
+    #[serde(default)]
+    pub settle_millis: u64,
+    /// The spans, in the order of the board's ports.
+    #[serde(rename = "span")]
+    pub spans: Vec<Span>,
+    /// People who call us.
+    pub callers: Callers,
+    /// People whom we call.
+    pub subscribers: Subscribers,
+    /// Telephones of agents.
+    #[serde(default)]
+    pub pbx: Pbx,
+    /// How long everything takes.
+    pub times: BothTimes,
+}
+
+/// Short for demonstrations, real for the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Scale {
+    Short,
+    Real,
+}
+
+/// What is behind a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpanKind {
+    /// Subscribers and callers.
+    Network,
+    /// Telephones.
+    Pbx,
+}
+
+/// Which side of Q.931 the far end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Role {
+    User,
+    Network,
+}
+
+impl From<Role> for Side {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::User => Self::User,
+            Role::Network => Self::Network,
+        }
+    }
+}
+
+/// The law of a line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum LineLaw {
+    #[default]
+    A,
+    Mu,
+}
+
+impl From<LineLaw> for Law {
+    fn from(law: LineLaw) -> Self {
+        match law {
+            LineLaw::A => Self::A,
+            LineLaw::Mu => Self::Mu,
+        }
+    }
+}
+
+/// One span of the far side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// What is behind it.
+    pub kind: SpanKind,
+    /// Which side the far end is.
+    pub side: Role,
+    /// How it is companded.
+    #[serde(default)]
+    pub law: LineLaw,
+}
+
+/// How calls come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrivals {
+    /// Independent of each other: exponential gaps.
+    Poisson,
+    /// Equal gaps.
+    Regular,
+}
+
+/// Many calls at once, beside the rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Burst {
+    /// After the beginning of the offering.
+    pub at_millis: u64,
+    /// How many.
+    pub calls: u32,
+    /// Spread evenly over this.
+    pub within_millis: u64,
+}
+
+/// People who call us.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Callers {
+    /// Mean rate.
+    pub per_second: f64,
+    /// In which order.
+    pub arrivals: Arrivals,
+    /// Pressed by those who want an agent.
+    pub agent_key: char,
+    /// Pressed by those who want the information.
+    pub information_key: char,
+    /// Leave before they press anything.
+    #[serde(default)]
+    pub leave_in_ivr_percent: u8,
+    /// Want the information.
+    #[serde(default)]
+    pub information_percent: u8,
+    /// Press nothing and wait.
+    #[serde(default)]
+    pub silent_percent: u8,
+    /// Press before the prompt is over.
+    #[serde(default)]
+    pub barge_in_percent: u8,
+    /// Leave soon after a telephone begins to ring for them.
+    #[serde(default)]
+    pub leave_at_ring_percent: u8,
+    /// Do not show their number.
+    #[serde(default)]
+    pub restricted_percent: u8,
+    /// Bursts.
+    #[serde(default, rename = "burst")]
+    pub bursts: Vec<Burst>,
+}
+
+/// What a subscriber is, in the words of the outcomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum SubscriberKind {
+    Person,
+    Machine,
+    Busy,
+    NoAnswer,
+    Vacant,
+    Congestion,
+    Other,
+}
+
+/// Of a hundred numbers, so many are …
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Mix {
+    #[serde(default)]
+    pub person: u8,
+    #[serde(default)]
+    pub machine: u8,
+    #[serde(default)]
+    pub busy: u8,
+    #[serde(default)]
+    pub no_answer: u8,
+    #[serde(default)]
+    pub vacant: u8,
+    #[serde(default)]
+    pub congestion: u8,
+    #[serde(default)]
+    pub other: u8,
+}
+
+impl Mix {
+    const fn shares(&self) -> [(SubscriberKind, u8); 7] {
+        [
+            (SubscriberKind::Person, self.person),
+            (SubscriberKind::Machine, self.machine),
+            (SubscriberKind::Busy, self.busy),
+            (SubscriberKind::NoAnswer, self.no_answer),
+            (SubscriberKind::Vacant, self.vacant),
+            (SubscriberKind::Congestion, self.congestion),
+            (SubscriberKind::Other, self.other),
+        ]
+    }
+    /// What stands at `place`, 0.0 to 1.0.
+    fn at(&self, place: f64) -> SubscriberKind {
+        let mut left = place * 100.0;
+        for (kind, share) in self.shares() {
+            left -= f64::from(share);
+            if left < 0.0 {
+                return kind;
+            }
+        }
+        SubscriberKind::Other
+    }
+}
+
+/// Numbers that are something for certain. Compared by length, then digit by digit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numbers {
+    /// The first.
+    pub from: String,
+    /// The last.
+    pub to: String,
+    /// What they are.
+    pub is: SubscriberKind,
+}
+
+/// How a ringing telephone sounds to its caller, in shares of a hundred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ringback {
+    /// ALERTING alone.
+    pub told: u8,
+    /// The network's tone.
+    pub tone: u8,
+    /// Music instead of it.
+    pub music: u8,
+}
+
+/// How a call is refused, in shares of a hundred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusalStyle {
+    /// RELEASE COMPLETE.
+    pub at_once: u8,
+    /// DISCONNECT with the tone in band.
+    pub tone: u8,
+    /// PROGRESS with the tone in band, then DISCONNECT.
+    pub tone_first: u8,
+}
+
+/// What happens to an unanswered call, in shares of a hundred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoAnswerStyle {
+    /// It rings until the caller or, much later, the network gives up.
+    pub rings: u8,
+    /// Nobody responds: 18 without ringing.
+    pub cause_18: u8,
+    /// The network ends it with 19 after the longest ring of a person.
+    pub cause_19: u8,
+}
+
+/// People whom we call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscribers {
+    /// Persons with a long greeting.
+    #[serde(default)]
+    pub business_percent: u8,
+    /// How it rings.
+    pub ringback: Ringback,
+    /// How it is refused.
+    pub refusal: RefusalStyle,
+    /// Causes of congestion, one of which is taken.
+    pub congestion_causes: Vec<u8>,
+    /// Causes of the others, one of which is taken.
+    pub other_causes: Vec<u8>,
+    /// How it is not answered.
+    pub no_answer: NoAnswerStyle,
+    /// What a number is that is not named.
+    pub mix: Mix,
+    /// Numbers that are something for certain; the first that fits counts.
+    #[serde(default)]
+    pub numbers: Vec<Numbers>,
+}
+
+/// What a telephone of the PBX does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TelephoneKind {
+    /// Answers at once, stays up, ends only when told.
+    Nailed,
+    /// Rings, answers after a while, or never.
+    Rung,
+}
+
+/// A row of extensions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telephones {
+    /// The first.
+    pub from: String,
+    /// The last.
+    pub to: String,
+    /// What they do.
+    pub kind: TelephoneKind,
+}
+
+/// The PBX.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pbx {
+    /// A rung telephone is not answered so often, of a hundred.
+    #[serde(default)]
+    pub never_answers_percent: u8,
+    /// The extensions; the first row that fits counts.
+    #[serde(default)]
+    pub telephones: Vec<Telephones>,
+}
+
+/// Least and most, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Range(pub [u32; 2]);
+
+impl Range {
+    /// Some value in it.
+    pub fn draw(self, rng: &mut Rng) -> u64 {
+        let [least, most] = self.0;
+        rng.between(u64::from(least), u64::from(most))
+    }
+}
+
+/// How long everything takes, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Times {
+    /// SETUP to the first answer of the network.
+    pub proceeding: Range,
+    /// A telephone rings before it is answered.
+    pub ring: Range,
+    /// The network gives up ringing with 19.
+    pub network_no_answer: u32,
+    /// The network gives up with 18 where nobody responds.
+    pub no_responding: u32,
+    /// A tone before DISCONNECT.
+    pub tone_first: u32,
+    /// CONNECT to the first word, of people and machines.
+    pub hello_after: Range,
+    /// A person who hears nobody says the word again after this.
+    pub hello_again: u32,
+    /// A person who hears nobody hangs up after this.
+    pub person_waits: Range,
+    /// A machine records for so long after its beep.
+    pub message: u32,
+    /// A caller waits for an agent from the key on.
+    pub patience: Range,
+    /// A caller waits for an answer.
+    pub unanswered_patience: u32,
+    /// A caller who leaves in the IVR stays so long.
+    pub ivr_patience: Range,
+    /// A caller who wants the information stays at most so long.
+    pub information_patience: u32,
+    /// A conversation.
+    pub talk: Range,
+    /// A rung telephone is picked up.
+    pub telephone_answers: Range,
+    /// A rung telephone at which nobody is, or nobody is any more, is put down.
+    pub lonely_telephone: u32,
+}
+
+/// Both scales.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct BothTimes {
+    pub short: Times,
+    pub real: Times,
+}
+
+/// Why a scenario cannot be played.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ScenarioError {
+    /// Not the form: what and where, as TOML's reader says it.
+    #[error("{0}")]
+    Form(String),
+    /// A value that makes no sense.
+    #[error("{key}: {value} {why}")]
+    Value {
+        /// Where.
+        key: &'static str,
+        /// What stands there.
+        value: String,
+        /// What would be right.
+        why: &'static str,
+    },
+}
+
+fn wrong(key: &'static str, value: impl ToString, why: &'static str) -> ScenarioError {
+    ScenarioError::Value { key, value: value.to_string(), why }
 }
 
 impl Scenario {
     /// The scenario of `trunkline demo`: three public spans and a PBX.
+    ///
+    /// # Panics
+    /// When the file that was built in is no scenario; a test reads it.
     pub fn demo() -> Self {
-        Self { spans: 4 }
+        Self::from_toml(include_str!("../scenarios/demo.toml")).expect("the demo is a scenario")
     }
-    /// Spans it has far ends for.
-    pub fn spans(&self) -> usize {
-        usize::from(self.spans)
+
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// Names the line, or the key and its value.
+    pub fn from_toml(text: &str) -> Result<Self, ScenarioError> {
+        let scenario: Self =
+            toml::from_str(text).map_err(|error| ScenarioError::Form(error.to_string()))?;
+        scenario.check()?;
+        Ok(scenario)
+    }
+
+    /// The times of the chosen scale.
+    pub const fn times(&self) -> &Times {
+        match self.scale {
+            Scale::Short => &self.times.short,
+            Scale::Real => &self.times.real,
+        }
+    }
+
+    /// What is behind `number`, whatever it is dialled for: the same at every attempt.
+    pub fn subscriber(&self, number: &str, seed: u64) -> SubscriberKind {
+        let named = self.subscribers.numbers.iter().find(|row| within(number, &row.from, &row.to));
+        named.map_or_else(|| self.subscribers.mix.at(place_of(number, seed)), |row| row.is)
+    }
+
+    /// What kind of telephone has this extension.
+    pub fn telephone(&self, extension: &str) -> Option<TelephoneKind> {
+        let row = self.pbx.telephones.iter().find(|row| within(extension, &row.from, &row.to));
+        row.map(|row| row.kind)
+    }
+
+    fn check(&self) -> Result<(), ScenarioError> {
+        if self.spans.is_empty() || self.spans.len() > SPANS_MAX {
+            return Err(wrong("span", self.spans.len(), "spans: there must be 1 to 64"));
+        }
+        if Zone::by_key(&self.zone).is_none() {
+            return Err(wrong("zone", &self.zone, "is no known country"));
+        }
+        if !is_number(&self.our_number) {
+            return Err(wrong("our_number", &self.our_number, "is no number of 1 to 32 digits"));
+        }
+        self.check_callers()?;
+        self.check_subscribers()?;
+        for row in &self.pbx.telephones {
+            check_row("pbx.telephones", &row.from, &row.to)?;
+        }
+        check_percent("pbx.never_answers_percent", self.pbx.never_answers_percent)
+    }
+
+    fn check_callers(&self) -> Result<(), ScenarioError> {
+        let callers = &self.callers;
+        if !(0.0..=CALLS_PER_SECOND_MAX).contains(&callers.per_second) {
+            return Err(wrong("callers.per_second", callers.per_second, "is not 0 to 1000"));
+        }
+        for key in [callers.agent_key, callers.information_key] {
+            if !matches!(key, '0'..='9' | 'A'..='D' | '*' | '#') {
+                return Err(wrong("callers", key, "is no DTMF key"));
+            }
+        }
+        if let Some(burst) = callers.bursts.iter().find(|burst| burst.calls > BURST_CALLS_MAX) {
+            return Err(wrong("callers.burst", burst.calls, "is more than 100,000"));
+        }
+        let kinds = u16::from(callers.leave_in_ivr_percent)
+            + u16::from(callers.information_percent)
+            + u16::from(callers.silent_percent);
+        if kinds > 100 {
+            return Err(wrong("callers", kinds, "percent of callers do without an agent"));
+        }
+        check_percent("callers.barge_in_percent", callers.barge_in_percent)?;
+        check_percent("callers.leave_at_ring_percent", callers.leave_at_ring_percent)?;
+        check_percent("callers.restricted_percent", callers.restricted_percent)
+    }
+
+    fn check_subscribers(&self) -> Result<(), ScenarioError> {
+        let subscribers = &self.subscribers;
+        let sum: u16 = subscribers.mix.shares().iter().map(|&(_, share)| u16::from(share)).sum();
+        let ringback = &subscribers.ringback;
+        let refusal = &subscribers.refusal;
+        let no_answer = &subscribers.no_answer;
+        for (key, sum) in [
+            ("subscribers.mix", sum),
+            ("subscribers.ringback", sum_of([ringback.told, ringback.tone, ringback.music])),
+            ("subscribers.refusal", sum_of([refusal.at_once, refusal.tone, refusal.tone_first])),
+            (
+                "subscribers.no_answer",
+                sum_of([no_answer.rings, no_answer.cause_18, no_answer.cause_19]),
+            ),
+        ] {
+            if sum != 100 {
+                return Err(wrong(key, sum, "is the sum of the shares; it must be 100"));
+            }
+        }
+        check_percent("subscribers.business_percent", subscribers.business_percent)?;
+        check_causes(
+            "subscribers.congestion_causes",
+            &subscribers.congestion_causes,
+            Outcome::Congestion,
+        )?;
+        check_causes("subscribers.other_causes", &subscribers.other_causes, Outcome::Other)?;
+        for row in &subscribers.numbers {
+            check_row("subscribers.numbers", &row.from, &row.to)?;
+        }
+        Ok(())
+    }
+}
+
+fn sum_of(shares: [u8; 3]) -> u16 {
+    shares.into_iter().map(u16::from).sum()
+}
+
+fn check_percent(key: &'static str, percent: u8) -> Result<(), ScenarioError> {
+    if percent > 100 { Err(wrong(key, percent, "is more than 100")) } else { Ok(()) }
+}
+
+/// Causes must mean what they are sent for, or truth and report could never agree.
+fn check_causes(key: &'static str, causes: &[u8], outcome: Outcome) -> Result<(), ScenarioError> {
+    if causes.is_empty() {
+        return Err(wrong(key, "[]", "names no cause"));
+    }
+    match causes.iter().find(|&&c| c > 127 || Outcome::of_cause(Cause(c)) != Some(outcome)) {
+        Some(cause) => Err(wrong(key, cause, "does not mean that (Q.850)")),
+        None => Ok(()),
+    }
+}
+
+fn check_row(key: &'static str, from: &str, to: &str) -> Result<(), ScenarioError> {
+    if !is_number(from) || !is_number(to) || !within(from, from, to) {
+        return Err(wrong(key, format!("{from} to {to}"), "is no row of numbers"));
+    }
+    Ok(())
+}
+
+fn is_number(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn within(number: &str, from: &str, to: &str) -> bool {
+    number.len() == from.len() && number.len() == to.len() && (from..=to).contains(&number)
+}
+
+/// A number's place between 0 and 1: steps of the golden ratio, so that neighbours are far apart and every
+/// stretch of n neighbours covers the whole with gaps of at most 1.9 / n (three-gap theorem).
+fn place_of(number: &str, seed: u64) -> f64 {
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    let value = number
+        .bytes()
+        .filter(u8::is_ascii_digit)
+        .fold(0_u64, |value, digit| (value * 10 + u64::from(digit - b'0')) % 1_000_000_007);
+    let start = Rng::from_seed(seed).unit();
+    (value as f64 * GOLDEN + start).fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn every_stretch_of_a_hundred_numbers_has_the_mix_and_a_number_keeps_its_kind() {
+        let scenario = Scenario::demo();
+        for start in [13_800_000_000_u64, 13_912_345_678, 2_188_880_001] {
+            let mut count: BTreeMap<SubscriberKind, u32> = BTreeMap::new();
+            for number in start..start + 100 {
+                let number = number.to_string();
+                let kind = scenario.subscriber(&number, 7);
+                assert_eq!(kind, scenario.subscriber(&number, 7));
+                *count.entry(kind).or_default() += 1;
+            }
+            assert_eq!(count.len(), 7);
+            assert!(count[&SubscriberKind::Person].abs_diff(30) <= 3, "{count:?}");
+            assert!(count[&SubscriberKind::Machine].abs_diff(25) <= 3, "{count:?}");
+            assert!(count[&SubscriberKind::Other] >= 3, "{count:?}");
+        }
+    }
+
+    #[test]
+    fn named_numbers_are_what_their_row_says() {
+        let mut scenario = Scenario::demo();
+        let row = |from: &str, to: &str, is| Numbers { from: from.into(), to: to.into(), is };
+        scenario.subscribers.numbers = vec![row("100", "199", SubscriberKind::Busy)];
+        assert_eq!(scenario.subscriber("150", 1), SubscriberKind::Busy);
+        assert_eq!(scenario.telephone("8024"), Some(TelephoneKind::Nailed));
+        assert_eq!(scenario.telephone("8025"), Some(TelephoneKind::Rung));
+        assert_eq!(scenario.telephone("8029"), None);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_name() {
+        let text = include_str!("../scenarios/demo.toml");
+        let refused = |from: &str, to: &str| {
+            assert!(text.contains(from), "{from}");
+            Scenario::from_toml(&text.replacen(from, to, 1)).expect_err(to).to_string()
+        };
+        assert!(refused("person = 30", "person = 31").contains("subscribers.mix: 101"));
+        assert!(refused("[34, 42]", "[34, 17]").contains("congestion_causes: 17"));
+        assert!(refused("\"cn\"", "\"xx\"").contains("zone: xx"));
+        assert!(refused("\"4008001234\"", "\"call me\"").contains("our_number"));
+        assert!(refused("per_second = 1.5", "per_second = -1.5").contains("per_second"));
+        assert!(refused("settle_millis", "setle_millis").contains("line 13,"));
+        assert!(refused("to = \"8024\"", "to = \"80245\"").contains("pbx.telephones"));
     }
 }
