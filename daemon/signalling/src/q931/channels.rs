@@ -1,0 +1,140 @@
+//! Channel identification. Q.931, §4.5.13.
+
+use tdm::Timeslot;
+
+use crate::Timeslots;
+
+/// Which channel, or channels, a message speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelId {
+    /// No other will do.
+    pub exclusive: bool,
+    /// The channels named, as timeslots. Empty when none is named or any will do.
+    pub slots: Timeslots,
+    /// Any channel will do; the other side chooses.
+    pub any: bool,
+}
+
+/// A list of all channels is 33 octets long; what is longer would not fit its own acknowledgement.
+const CONTENTS_MAX: usize = 64;
+const EXTENSION: u8 = 0x80;
+const INTERFACE_EXPLICIT: u8 = 0x40;
+const PRIMARY_RATE: u8 = 0x20;
+const EXCLUSIVE: u8 = 0x08;
+const SELECTION: u8 = 0x03;
+const AS_INDICATED: u8 = 0x01;
+const ANY: u8 = 0x03;
+const SLOT_MAP: u8 = 0x10;
+const B_CHANNELS: u8 = 0x03;
+
+impl ChannelId {
+    /// One channel.
+    pub const fn one(timeslot: Timeslot, exclusive: bool) -> Self {
+        Self { exclusive, slots: Timeslots::NONE.with(timeslot, true), any: false }
+    }
+    /// The channel when exactly one is named.
+    pub fn single(&self) -> Option<Timeslot> {
+        let mut slots = self.slots.iter();
+        slots.next().filter(|_| slots.next().is_none())
+    }
+    /// What the contents of the element say; `None` when they make no sense on a primary rate access.
+    pub fn parse(contents: &[u8]) -> Option<Self> {
+        let (&first, mut rest) = contents.split_first()?;
+        if first & PRIMARY_RATE == 0 || contents.len() > CONTENTS_MAX {
+            return None;
+        }
+        let exclusive = first & EXCLUSIVE != 0;
+        if first & INTERFACE_EXPLICIT != 0 {
+            let end = rest.iter().position(|octet| octet & EXTENSION != 0)?;
+            rest = rest.get(end + 1..)?;
+        }
+        match first & SELECTION {
+            AS_INDICATED => {}
+            ANY => return Some(Self { exclusive: false, slots: Timeslots::NONE, any: true }),
+            _ => return Some(Self { exclusive, slots: Timeslots::NONE, any: false }),
+        }
+        let slots = match rest {
+            // The interface alone, in RESTART.
+            [] => Timeslots::NONE,
+            [coding, named @ ..] if coding & 0x0F == B_CHANNELS && !named.is_empty() => {
+                if coding & SLOT_MAP != 0 { map(named)? } else { list(named)? }
+            }
+            _ => return None,
+        };
+        Some(Self { exclusive, slots, any: false })
+    }
+    /// The contents of an element that names one channel.
+    pub fn contents(timeslot: Timeslot, exclusive: bool) -> [u8; 3] {
+        let choice = if exclusive { EXCLUSIVE } else { 0 };
+        let first = EXTENSION | PRIMARY_RATE | choice | AS_INDICATED;
+        [first, EXTENSION | B_CHANNELS, EXTENSION | timeslot.index() as u8]
+    }
+}
+
+/// Numbers up to the one with the extension bit.
+fn list(octets: &[u8]) -> Option<Timeslots> {
+    let mut slots = Timeslots::NONE;
+    for octet in octets {
+        slots = slots.with(Timeslot::new(usize::from(octet & 0x7F))?, true);
+        if octet & EXTENSION != 0 {
+            return Some(slots);
+        }
+    }
+    // The last number lacks its mark: some senders leave it out.
+    Some(slots)
+}
+
+/// A bit a timeslot, the highest first: three octets on 1,544 kbit/s (24 to 1), four on 2,048 (31 to 0).
+fn map(octets: &[u8]) -> Option<Timeslots> {
+    match *octets {
+        [a, b, c] => Some(Timeslots::from_bits(u32::from_be_bytes([0, a, b, c]) << 1)),
+        [a, b, c, d] => Some(Timeslots::from_bits(u32::from_be_bytes([a, b, c, d]))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slots(numbers: &[usize]) -> Timeslots {
+        numbers.iter().filter_map(|&n| Timeslot::new(n)).collect()
+    }
+
+    #[test]
+    fn single_channel_survives_its_own_octets() {
+        for (n, exclusive) in (1..32).zip([true, false].into_iter().cycle()) {
+            let timeslot = Timeslot::new(n).expect("below 32");
+            let parsed = ChannelId::parse(&ChannelId::contents(timeslot, exclusive));
+            assert_eq!(parsed, Some(ChannelId::one(timeslot, exclusive)));
+            assert_eq!(parsed.and_then(|id| id.single()), Some(timeslot));
+        }
+        let usual = ChannelId::contents(Timeslot::new(5).expect("below 32"), true);
+        assert_eq!(usual, [0xA9, 0x83, 0x85]);
+    }
+
+    #[test]
+    fn lists_and_maps_name_several_channels() {
+        let list = ChannelId::parse(&[0xA9, 0x83, 0x01, 0x02, 0x9F]).expect("a list");
+        assert_eq!(list.slots, slots(&[1, 2, 31]));
+        let e1 = ChannelId::parse(&[0xA9, 0x93, 0x80, 0, 0, 0x02]).expect("a map");
+        assert_eq!(e1.slots, slots(&[1, 31]));
+        let t1 = ChannelId::parse(&[0xA9, 0x93, 0x80, 0, 0x01]).expect("a map");
+        assert_eq!(t1.slots, slots(&[1, 24]));
+    }
+
+    #[test]
+    fn interface_identifier_is_skipped_and_any_channel_is_understood() {
+        let explicit = ChannelId::parse(&[0xE9, 0x81, 0x83, 0x87]).expect("with interface");
+        assert_eq!(explicit.single(), Timeslot::new(7));
+        let any = ChannelId::parse(&[0xA3]).expect("any");
+        assert!(any.any && any.slots.is_empty() && !any.exclusive);
+    }
+
+    #[test]
+    fn basic_rate_cut_and_impossible_contents_are_refused() {
+        for bad in [&[][..], &[0x89], &[0xE9, 0x01], &[0xA9, 0x83], &[0xA9, 0x83, 0xA0]] {
+            assert_eq!(ChannelId::parse(bad), None, "{bad:02X?}");
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The calls of one interface: who gets which message, which channel is whose, when to wake.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use call::Cause;
+use tdm::{Instant, TIMESLOTS, Timeslot};
+
+use super::call::{Call, CallId, Phase, Timer};
+use super::compose::Composer;
+use super::global::Restarts;
+use super::header::{Header, MessageType};
+use super::message::Body;
+use crate::{Clearing, Event, LegKey, Order, PriSettings, Side, Timeslots};
+
+/// What [`Engine::poll`] yields until there is nothing more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineOutput {
+    /// A message for the link.
+    Send(Vec<u8>),
+    /// Something for the call server.
+    Event(Event),
+}
+
+/// What the peer got wrong, and how it was answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// No message of call control: ignored. Q.931, §5.8.1 to §5.8.3.
+    pub malformed: u64,
+    /// For a reference nobody uses. §5.8.3.2.
+    pub unknown_reference: u64,
+    /// A message nobody knows, or not in this state. §5.8.4.
+    pub unexpected: u64,
+    /// A mandatory element absent, bad or not comprehended. §5.8.6, §5.8.7.
+    pub bad_element: u64,
+    /// Both sides took the same channel.
+    pub glare: u64,
+}
+
+/// Call control of one interface. Takes one input at `now`; drain [`Engine::poll`] before the next.
+pub struct Engine {
+    pub(super) settings: PriSettings,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) outputs: VecDeque<EngineOutput>,
+    pub(super) restarts: Restarts,
+    pub(super) failed: Timeslots,
+    pub(super) link_up: bool,
+    pub(super) counters: Counters,
+    freed: [Instant; TIMESLOTS],
+    last_reference: u16,
+    last_incoming_key: u32,
+}
+
+impl Engine {
+    /// An engine whose link is down.
+    pub fn new(settings: PriSettings) -> Self {
+        Self {
+            settings,
+            calls: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            restarts: Restarts::default(),
+            failed: Timeslots::NONE,
+            link_up: false,
+            counters: Counters::default(),
+            freed: [Instant::default(); TIMESLOTS],
+            last_reference: 0,
+            last_incoming_key: 0,
+        }
+    }
+    /// What the peer got wrong so far.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+    /// Calls that hold a reference.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<EngineOutput> {
+        self.outputs.pop_front()
+    }
+    /// When [`Engine::elapsed`] is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        let calls = self.calls.values().filter_map(|call| call.timer.map(|(_, due)| due));
+        calls.chain(self.restarts.due()).min()
+    }
+
+    /// A message of the peer.
+    pub fn message(&mut self, now: Instant, octets: &[u8]) {
+        let Ok((header, elements)) = Header::parse(octets) else {
+            self.counters.malformed += 1;
+            return;
+        };
+        let body = Body::parse(elements);
+        if header.call.is_global() {
+            return self.global(now, header, &body);
+        }
+        let id = CallId::of(header.call);
+        match (self.calls.remove(&id), MessageType::from_code(header.code)) {
+            (None, message) => self.without_call(now, id, message, &body),
+            (Some(call), None) => {
+                self.unexpected(&call, Cause::UNKNOWN_MESSAGE);
+                self.keep(Some(call));
+            }
+            (Some(call), Some(message)) => {
+                let kept = self.with_call(now, call, message, &body);
+                self.keep(kept);
+            }
+        }
+    }
+    /// A message for a call there is. Returns the call unless it ended.
+    fn with_call(
+        &mut self,
+        now: Instant,
+        call: Call,
+        message: MessageType,
+        body: &Body<'_>,
+    ) -> Option<Call> {
+        use MessageType as M;
+        let clears = matches!(message, M::Disconnect | M::Release | M::ReleaseComplete);
+        if body.not_comprehended.is_some() && !clears && message != M::Setup {
+            // §5.8.7.1: as if a mandatory element were missing.
+            self.bad_element(&call, Cause::MANDATORY_ELEMENT_MISSING);
+            return Some(call);
+        }
+        let (ours, phase) = (call.id.ours, call.phase);
+        let unanswered = ours && call.is_establishing();
+        let before_alerting = unanswered && phase != Phase::Alerting;
+        match message {
+            M::Disconnect => self.on_disconnect(now, call, body),
+            M::Release => self.on_release(now, call, body),
+            M::ReleaseComplete => self.on_release_complete(now, call, body),
+            M::Status => self.on_status(now, call, body),
+            M::StatusEnquiry => self.on_status_enquiry(call),
+            M::SetupAcknowledge if ours && phase == Phase::Setup => {
+                self.on_setup_acknowledge(now, call, body)
+            }
+            M::CallProceeding if before_alerting && phase != Phase::Proceeding => {
+                self.on_call_proceeding(now, call, body)
+            }
+            M::Alerting if before_alerting => self.on_alerting(now, call, body),
+            M::Progress if unanswered => self.on_progress(call, body),
+            M::Connect if unanswered => self.on_connect(now, call, body),
+            M::ConnectAcknowledge if phase == Phase::Connecting => self.on_connected(call),
+            M::Information if !ours && phase == Phase::Overlap => {
+                self.on_information(now, call, body)
+            }
+            // A SETUP again is T303's repetition, §5.8.3.2 e; the others say nothing we need.
+            M::Setup
+            | M::Information
+            | M::Notify
+            | M::Facility
+            | M::UserInformation
+            | M::CongestionControl => Some(call),
+            M::ConnectAcknowledge | M::Progress if phase == Phase::Active => Some(call),
+            // They crossed our clearing message.
+            M::SetupAcknowledge
+            | M::CallProceeding
+            | M::Alerting
+            | M::Progress
+            | M::Connect
+            | M::ConnectAcknowledge
+                if call.is_clearing() =>
+            {
+                Some(call)
+            }
+            _ => {
+                self.unexpected(&call, Cause::MESSAGE_NOT_COMPATIBLE_STATE);
+                Some(call)
+            }
+        }
+    }
+
+    /// What the call server wants.
+    pub fn order(&mut self, now: Instant, order: Order) {
+        match order {
+            Order::Call(outgoing) => self.order_call(now, outgoing),
+            Order::Restart { timeslot } => self.order_restart(now, timeslot),
+            Order::Line { .. } => {}
+            Order::Proceed { key } => self.with_key(key, |engine, call| engine.proceed(call)),
+            Order::Alert { key, in_band } => {
+                self.with_key(key, |engine, call| engine.alert(call, in_band));
+            }
+            Order::Progress { key, cause } => {
+                self.with_key(key, |engine, call| engine.progress(call, cause));
+            }
+            Order::Connect { key } => self.with_key(key, |engine, call| engine.connect(now, call)),
+            Order::Clear { key, cause, in_band } => {
+                self.with_key(key, |engine, call| engine.order_clear(now, call, cause, in_band));
+            }
+            Order::Release { key } => {
+                self.with_key(key, |engine, call| engine.order_release(now, call));
+            }
+        }
+    }
+    /// Orders for calls that are gone meanwhile are normal: the two sides cross.
+    fn with_key(&mut self, key: LegKey, act: impl FnOnce(&mut Self, Call) -> Option<Call>) {
+        let id = self.calls.values().find(|call| call.key == key).map(|call| call.id);
+        if let Some(call) = id.and_then(|id| self.calls.remove(&id)) {
+            let kept = act(self, call);
+            self.keep(kept);
+        }
+    }
+    /// The moment of [`Engine::deadline`] came.
+    pub fn elapsed(&mut self, now: Instant) {
+        let due: Vec<CallId> = self
+            .calls
+            .values()
+            .filter(|call| call.timer.is_some_and(|(_, due)| due <= now))
+            .map(|call| call.id)
+            .collect();
+        for id in due {
+            if let Some(mut call) = self.calls.remove(&id)
+                && let Some((timer, _)) = call.timer.take()
+            {
+                let kept = self.expired(now, call, timer);
+                self.keep(kept);
+            }
+        }
+        self.restart_elapsed(now);
+    }
+    fn expired(&mut self, now: Instant, call: Call, timer: Timer) -> Option<Call> {
+        match timer {
+            Timer::T302 => self.on_number_timeout(now, call),
+            Timer::T303 => self.on_setup_timeout(now, call),
+            // §5.2.5.3 and §5.1.6: 102 on this interface, what the caller understands towards it.
+            Timer::T301 => self.timed_out(now, call, Cause::NO_ANSWER),
+            Timer::T310 => self.timed_out(now, call, Cause::NO_USER_RESPONDING),
+            Timer::T304 | Timer::T313 => self.timed_out(now, call, Cause::TIMER_EXPIRY),
+            Timer::T305 | Timer::T306 | Timer::Listening => self.release_anew(now, call),
+            Timer::T308 => self.on_release_timeout(now, call),
+            Timer::T309 => {
+                self.end(now, call, Cause::DESTINATION_OUT_OF_ORDER);
+                None
+            }
+            Timer::T322 => self.on_enquiry_timeout(now, call),
+        }
+    }
+
+    /// Layer 2 came up after it was down. Q.931, §5.8.9.
+    pub fn link_up(&mut self, now: Instant) {
+        self.link_up = true;
+        self.tell(Event::LinkUp);
+        self.enquire_all(now);
+        self.restart_again(now);
+    }
+    /// Layer 2 was established anew without having been down: messages may be lost. Q.931, §5.8.8.
+    pub fn link_reset(&mut self, now: Instant) {
+        let overlap: Vec<CallId> = self.ids(|call| call.phase == Phase::Overlap);
+        for id in overlap {
+            if let Some(call) = self.calls.remove(&id) {
+                let kept = self.fail(now, call, Cause::TEMPORARY_FAILURE);
+                self.keep(kept);
+            }
+        }
+        self.enquire_all(now);
+        self.restart_again(now);
+    }
+    /// Layer 2 is down. Active calls wait for T309, the others are over. Q.931, §5.8.9.
+    pub fn link_down(&mut self, now: Instant) {
+        self.link_up = false;
+        for id in self.ids(|_| true) {
+            let Some(mut call) = self.calls.remove(&id) else { continue };
+            if call.phase != Phase::Active || self.settings.timers.t309_millis == 0 {
+                self.end(now, call, Cause::DESTINATION_OUT_OF_ORDER);
+                continue;
+            }
+            if !matches!(call.timer, Some((Timer::T309, _))) {
+                call.timer = Timer::T309.from(now, &self.settings.timers);
+            }
+            self.keep(Some(call));
+        }
+        self.tell(Event::LinkDown);
+    }
+
+    pub(super) fn ids(&self, which: impl Fn(&Call) -> bool) -> Vec<CallId> {
+        self.calls.values().filter(|call| which(call)).map(|call| call.id).collect()
+    }
+    pub(super) fn keep(&mut self, call: Option<Call>) {
+        if let Some(call) = call {
+            self.calls.insert(call.id, call);
+        }
+    }
+    pub(super) fn tell(&mut self, event: Event) {
+        self.outputs.push_back(EngineOutput::Event(event));
+    }
+    pub(super) fn send(&mut self, message: Composer) {
+        self.outputs.push_back(EngineOutput::Send(message.finish()));
+    }
+    pub(super) fn compose(&self, call: &Call, message: MessageType) -> Composer {
+        Composer::new(call.id.reference(), message)
+    }
+    /// A reason found on this side of the interface, not ordered by the call server.
+    pub(super) fn own(&self, cause: Cause) -> Clearing {
+        Clearing { cause, location: self.settings.location, by_far_end: true }
+    }
+
+    /// A reference of our own, cyclic, none in use. Q.931, §4.3.
+    pub(super) fn next_reference(&mut self) -> CallId {
+        // 32,767 values and fewer calls than timeslots: found within a few steps.
+        loop {
+            self.last_reference = self.last_reference % 0x7FFF + 1;
+            let id = CallId { ours: true, value: self.last_reference };
+            if !self.calls.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+    /// The key of the next call of the peer: even.
+    pub(super) fn next_key(&mut self) -> LegKey {
+        self.last_incoming_key = self.last_incoming_key.wrapping_add(2);
+        LegKey(self.last_incoming_key)
+    }
+    /// The call on `timeslot`, when there is one.
+    pub(super) fn occupant(&self, timeslot: Timeslot) -> Option<CallId> {
+        self.calls.values().find(|call| call.timeslot == Some(timeslot)).map(|call| call.id)
+    }
+    /// Whether `timeslot` is a channel of ours in working order.
+    pub(super) fn is_usable(&self, timeslot: Timeslot) -> bool {
+        self.settings.channels.has(timeslot) && !self.failed.has(timeslot)
+    }
+    pub(super) fn note_free(&mut self, now: Instant, timeslot: Timeslot) {
+        if let Some(freed) = self.freed.get_mut(timeslot.index()) {
+            *freed = now;
+        }
+    }
+    /// A free channel: the network hunts upwards, the user downwards, and what has just become free comes
+    /// last, so that the two rarely meet.
+    pub(super) fn free_channel(&self, now: Instant) -> Option<Timeslot> {
+        let busy: Timeslots = self.calls.values().filter_map(|call| call.timeslot).collect();
+        let free = |t: &Timeslot| self.is_usable(*t) && !busy.has(*t);
+        let freed = |t: Timeslot| self.freed.get(t.index()).copied().unwrap_or_default();
+        let guard_millis = u64::from(self.settings.guard_millis);
+        let rested = |t: &Timeslot| {
+            freed(*t) == Instant::default() || now.millis_since(freed(*t)) >= guard_millis
+        };
+        let mut candidates: Vec<Timeslot> = self.settings.channels.iter().filter(free).collect();
+        if self.settings.side == Side::User {
+            candidates.reverse();
+        }
+        let first = candidates.iter().copied().find(rested);
+        first.or_else(|| candidates.into_iter().min_by_key(|&t| freed(t)))
+    }
+}

@@ -1,0 +1,405 @@
+//! How calls begin. Q.931, §5.1 and §5.2.
+
+use call::{Cause, Number};
+use tdm::{Instant, Timeslot};
+
+use super::call::{Call, CallId, Phase, Timer};
+use super::channels::ChannelId;
+use super::engine::Engine;
+use super::header::MessageType;
+use super::message::{Bearer, Body, Found, ProgressElement};
+use crate::{ChannelWish, Clearing, Event, IncomingCall, Outgoing, Side};
+
+impl Engine {
+    /// SETUP. Without link or channel the call ends at once: the next trunk may have one.
+    pub(super) fn order_call(&mut self, now: Instant, outgoing: Outgoing) {
+        let Outgoing { key, channel, called, calling, law } = outgoing;
+        let ChannelWish { timeslot, exclusive } = channel;
+        let taken = self.occupant(timeslot).is_some();
+        let refusal = if !self.link_up {
+            Some(Cause::NETWORK_OUT_OF_ORDER)
+        } else if taken || !self.is_usable(timeslot) || self.restarts.covers(timeslot) {
+            Some(Cause::CHANNEL_NOT_AVAILABLE)
+        } else {
+            None
+        };
+        if let Some(cause) = refusal {
+            let clearing = Clearing { cause, location: self.settings.location, by_far_end: true };
+            let glare = taken && self.link_up;
+            self.tell(Event::Ended { key, timeslot: Some(timeslot), clearing, glare });
+            return;
+        }
+        let exclusive = exclusive && !self.settings.dialect.always_preferred;
+        let mut call = Call::outgoing(self.next_reference(), key, timeslot, exclusive);
+        call.setup = self
+            .compose(&call, MessageType::Setup)
+            .sending_complete(self.settings.dialect.sending_complete)
+            .speech(law)
+            .channel(Some((timeslot, exclusive)))
+            .calling(calling.as_ref())
+            .called(&called)
+            .finish();
+        self.send_setup(now, &mut call);
+        self.keep(Some(call));
+    }
+    fn send_setup(&mut self, now: Instant, call: &mut Call) {
+        self.outputs.push_back(super::engine::EngineOutput::Send(call.setup.clone()));
+        call.timer = Timer::T303.from(now, &self.settings.timers);
+    }
+    /// T303: once more, then nobody is there. §5.1.1.
+    pub(super) fn on_setup_timeout(&mut self, now: Instant, mut call: Call) -> Option<Call> {
+        if call.attempts < 2 {
+            call.attempts = 2;
+            self.send_setup(now, &mut call);
+            return Some(call);
+        }
+        let message = self
+            .compose(&call, MessageType::ReleaseComplete)
+            .cause(Cause::TIMER_EXPIRY, self.settings.location);
+        self.send(message);
+        self.end(now, call, Cause::NO_USER_RESPONDING);
+        None
+    }
+
+    /// The first answer settles the channel. §5.1.2, §5.2.3. `Err`: the call is being released.
+    fn settle(
+        &mut self,
+        now: Instant,
+        mut call: Call,
+        body: &Body<'_>,
+    ) -> Result<Call, Option<Call>> {
+        if call.settled {
+            return Ok(call);
+        }
+        let named = body.channel.good().and_then(ChannelId::single);
+        let acceptable = match (named, call.timeslot) {
+            (None, own) => own.is_some(),
+            (Some(named), Some(own)) if named == own => true,
+            // Moved: only when we left it open, and not onto somebody else's channel.
+            (Some(named), _) => {
+                let free = self.is_usable(named) && self.occupant(named).is_none();
+                (!call.exclusive || call.collided) && free
+            }
+        };
+        if !acceptable {
+            let cause = Cause::CHANNEL_UNACCEPTABLE;
+            let clearing = *call.clearing.get_or_insert(self.own(cause));
+            self.tell(Event::Clearing { key: call.key, clearing });
+            return Err(self.release(now, call, Some(cause)));
+        }
+        call.timeslot = named.or(call.timeslot);
+        call.settled = true;
+        Ok(call)
+    }
+    pub(super) fn on_setup_acknowledge(
+        &mut self,
+        now: Instant,
+        call: Call,
+        body: &Body<'_>,
+    ) -> Option<Call> {
+        self.on_early_answer(now, call, body, Phase::Overlap, Timer::T304)
+    }
+    pub(super) fn on_call_proceeding(
+        &mut self,
+        now: Instant,
+        call: Call,
+        body: &Body<'_>,
+    ) -> Option<Call> {
+        self.on_early_answer(now, call, body, Phase::Proceeding, Timer::T310)
+    }
+    fn on_early_answer(
+        &mut self,
+        now: Instant,
+        call: Call,
+        body: &Body<'_>,
+        phase: Phase,
+        timer: Timer,
+    ) -> Option<Call> {
+        let first = !call.settled;
+        let mut call = match self.settle(now, call, body) {
+            Ok(call) => call,
+            Err(kept) => return kept,
+        };
+        call.phase = phase;
+        call.timer = timer.from(now, &self.settings.timers);
+        if body.is_in_band() {
+            self.stop_t310(&mut call);
+        }
+        let (key, in_band) = (call.key, body.is_in_band());
+        match call.timeslot {
+            Some(timeslot) if first => self.tell(Event::Proceeding { key, timeslot, in_band }),
+            _ if in_band => self.tell(Event::Progress { key, in_band, cause: None }),
+            _ => {}
+        }
+        Some(call)
+    }
+    /// A user does not hurry a call it can hear. §5.1.6.
+    fn stop_t310(&self, call: &mut Call) {
+        if self.settings.side == Side::User && matches!(call.timer, Some((Timer::T310, _))) {
+            call.timer = None;
+        }
+    }
+    pub(super) fn on_alerting(
+        &mut self,
+        now: Instant,
+        call: Call,
+        body: &Body<'_>,
+    ) -> Option<Call> {
+        let mut call = match self.settle(now, call, body) {
+            Ok(call) => call,
+            Err(kept) => return kept,
+        };
+        call.phase = Phase::Alerting;
+        call.timer = Timer::T301.from(now, &self.settings.timers);
+        if let Some(timeslot) = call.timeslot {
+            self.tell(Event::Alerting { key: call.key, timeslot, in_band: body.is_in_band() });
+        }
+        Some(call)
+    }
+    pub(super) fn on_progress(&mut self, mut call: Call, body: &Body<'_>) -> Option<Call> {
+        match body.progress.demand() {
+            Err(cause) => self.bad_element(&call, cause),
+            Ok(ProgressElement { .. }) => {
+                let in_band = body.is_in_band();
+                if in_band {
+                    self.stop_t310(&mut call);
+                }
+                let cause = body.cause.good().map(|element| element.cause);
+                self.tell(Event::Progress { key: call.key, in_band, cause });
+            }
+        }
+        Some(call)
+    }
+    pub(super) fn on_connect(&mut self, now: Instant, call: Call, body: &Body<'_>) -> Option<Call> {
+        let call = match self.settle(now, call, body) {
+            Ok(call) => call,
+            Err(kept) => return kept,
+        };
+        let dialect = self.settings.dialect;
+        if self.settings.side == Side::Network || dialect.user_acknowledges_connect {
+            let message = self.compose(&call, MessageType::ConnectAcknowledge);
+            self.send(message);
+        }
+        self.on_connected(call)
+    }
+    /// Into the active state, from either end.
+    pub(super) fn on_connected(&mut self, mut call: Call) -> Option<Call> {
+        call.phase = Phase::Active;
+        call.timer = None;
+        if let Some(timeslot) = call.timeslot {
+            self.tell(Event::Connected { key: call.key, timeslot });
+        }
+        Some(call)
+    }
+
+    /// A call of the peer. §5.1.1 and §5.2.1.
+    pub(super) fn on_setup(&mut self, now: Instant, id: CallId, body: &Body<'_>) {
+        match self.examine(now, body) {
+            Err(cause) => self.refuse(id, cause),
+            Ok((timeslot, called)) => {
+                let offer = IncomingCall {
+                    key: self.next_key(),
+                    timeslot,
+                    called,
+                    calling: body.calling.good().cloned(),
+                    display: body.display_text(),
+                };
+                let wait =
+                    self.settings.dialect.overlap_receiving || offer.called.digits.is_empty();
+                let call = Call::incoming(id, offer);
+                let kept = if wait && !body.sending_complete {
+                    self.ask_for_digits(now, call)
+                } else {
+                    self.announce(call)
+                };
+                self.keep(kept);
+            }
+        }
+    }
+    fn refuse(&mut self, id: CallId, cause: Cause) {
+        let complete = super::compose::Composer::new(id.reference(), MessageType::ReleaseComplete)
+            .cause(cause, self.settings.location);
+        self.send(complete);
+    }
+    /// Whether a SETUP can be taken, and on which channel. §5.8.6, §5.1.2, §5.2.3.
+    fn examine(&mut self, now: Instant, body: &Body<'_>) -> Result<(Timeslot, Number), Cause> {
+        let user = self.settings.side == Side::User;
+        let checked = self.check_elements(body);
+        if checked.is_err() {
+            self.counters.bad_element += 1;
+        }
+        checked?;
+        if body.bearer == Found::Good(Bearer::Other) {
+            // A telephone cannot take it; an exchange has not got it.
+            return Err(if user { Cause::INCOMPATIBLE_DESTINATION } else { Cause(65) });
+        }
+        let called = match &body.called {
+            Found::Bad => return Err(Cause::INVALID_NUMBER),
+            Found::Good(number) => number.clone(),
+            Found::Absent => Number::unknown(digits(body.keypad)),
+        };
+        Ok((self.claim(now, body.channel.good())?, called))
+    }
+    fn check_elements(&self, body: &Body<'_>) -> Result<(), Cause> {
+        if body.not_comprehended.is_some() {
+            return Err(Cause::MANDATORY_ELEMENT_MISSING);
+        }
+        body.bearer.demand()?;
+        // A network always names the channel; a user may leave it open.
+        if self.settings.side == Side::User {
+            body.channel.demand()?;
+        }
+        Ok(())
+    }
+    /// The channel for a call of the peer, or why there is none.
+    fn claim(&mut self, now: Instant, wish: Option<&ChannelId>) -> Result<Timeslot, Cause> {
+        let other = |engine: &Self| engine.free_channel(now).ok_or(Cause::NO_CIRCUIT);
+        let Some((id, named)) = wish.and_then(|id| id.single().map(|named| (id, named))) else {
+            return other(self);
+        };
+        let rival = self.occupant(named);
+        if self.is_usable(named) && rival.is_none() {
+            return Ok(named);
+        }
+        let collided = rival
+            .and_then(|rival| self.calls.get(&rival))
+            .filter(|rival| rival.id.ours && rival.phase == Phase::Setup)
+            .map(|rival| (rival.id, rival.exclusive));
+        if let Some((rival, exclusive)) = collided {
+            return self.collide(now, rival, exclusive, id.exclusive, named);
+        }
+        if id.exclusive { Err(Cause::CHANNEL_NOT_AVAILABLE) } else { other(self) }
+    }
+    /// Both ends took the same channel. Annex D: the network keeps it, unless only the user insists.
+    fn collide(
+        &mut self,
+        now: Instant,
+        rival: CallId,
+        ours_exclusive: bool,
+        theirs_exclusive: bool,
+        named: Timeslot,
+    ) -> Result<Timeslot, Cause> {
+        self.counters.glare += 1;
+        let user = self.settings.side == Side::User;
+        let (user_insists, network_insists) = if user {
+            (ours_exclusive, theirs_exclusive)
+        } else {
+            (theirs_exclusive, ours_exclusive)
+        };
+        let network_keeps = network_insists || !user_insists;
+        let theirs = user == network_keeps;
+        if let Some(rival) = self.calls.get_mut(&rival) {
+            rival.collided = true;
+            if theirs {
+                rival.timeslot = None;
+            }
+        }
+        if theirs {
+            Ok(named)
+        } else if theirs_exclusive {
+            Err(Cause::NO_CIRCUIT)
+        } else {
+            self.free_channel(now).ok_or(Cause::NO_CIRCUIT)
+        }
+    }
+    fn announce(&mut self, mut call: Call) -> Option<Call> {
+        call.timer = None;
+        if let Some(offer) = call.offer.take() {
+            call.announced = true;
+            self.tell(Event::Incoming(offer));
+        }
+        Some(call)
+    }
+    fn ask_for_digits(&mut self, now: Instant, mut call: Call) -> Option<Call> {
+        self.answer(&mut call, MessageType::SetupAcknowledge, false);
+        call.phase = Phase::Overlap;
+        call.timer = Timer::T302.from(now, &self.settings.timers);
+        Some(call)
+    }
+    pub(super) fn on_information(
+        &mut self,
+        now: Instant,
+        mut call: Call,
+        body: &Body<'_>,
+    ) -> Option<Call> {
+        if call.announced {
+            return Some(call);
+        }
+        match body.called.good() {
+            Some(number) => call.add_digits(&number.digits),
+            None => call.add_digits(&digits(body.keypad)),
+        }
+        if body.sending_complete {
+            return self.announce(call);
+        }
+        call.timer = Timer::T302.from(now, &self.settings.timers);
+        Some(call)
+    }
+    /// T302: what is there must do. §5.2.4.
+    pub(super) fn on_number_timeout(&mut self, now: Instant, call: Call) -> Option<Call> {
+        if call.has_no_digits() {
+            return self.fail(now, call, Cause::INVALID_NUMBER);
+        }
+        self.announce(call)
+    }
+
+    /// Sends an answer to SETUP; the first of them names the channel.
+    fn answer(&mut self, call: &mut Call, message: MessageType, in_band: bool) {
+        let channel = call.timeslot.filter(|_| !call.settled).map(|timeslot| (timeslot, true));
+        call.settled = true;
+        let message =
+            self.compose(call, message).channel(channel).in_band(in_band, self.settings.location);
+        self.send(message);
+    }
+    const fn is_offered(call: &Call) -> bool {
+        !call.id.ours && call.announced && call.is_establishing()
+    }
+    pub(super) fn proceed(&mut self, mut call: Call) -> Option<Call> {
+        if Self::is_offered(&call) && matches!(call.phase, Phase::Setup | Phase::Overlap) {
+            self.answer(&mut call, MessageType::CallProceeding, false);
+            call.phase = Phase::Proceeding;
+        }
+        Some(call)
+    }
+    pub(super) fn alert(&mut self, mut call: Call, in_band: bool) -> Option<Call> {
+        if Self::is_offered(&call) && call.phase != Phase::Alerting {
+            self.answer(&mut call, MessageType::Alerting, in_band);
+            call.phase = Phase::Alerting;
+        }
+        Some(call)
+    }
+    /// PROGRESS never is the first answer: CALL PROCEEDING goes before it.
+    pub(super) fn progress(&mut self, call: Call, cause: Option<Cause>) -> Option<Call> {
+        let call = self.proceed(call)?;
+        if Self::is_offered(&call) {
+            let location = self.settings.location;
+            let message = self
+                .compose(&call, MessageType::Progress)
+                .cause_if(cause, location)
+                .in_band(true, location);
+            self.send(message);
+        }
+        Some(call)
+    }
+    pub(super) fn connect(&mut self, now: Instant, mut call: Call) -> Option<Call> {
+        if !Self::is_offered(&call) {
+            return Some(call);
+        }
+        self.answer(&mut call, MessageType::Connect, false);
+        // §5.1.8: a network does not wait for an acknowledgement; §5.2.8: a user does.
+        match self.settings.side {
+            Side::Network => self.on_connected(call),
+            Side::User => {
+                call.phase = Phase::Connecting;
+                call.timer = Timer::T313.from(now, &self.settings.timers);
+                Some(call)
+            }
+        }
+    }
+}
+
+/// The digits among IA5 octets.
+fn digits(octets: &[u8]) -> String {
+    let digits = octets.iter().filter(|octet| matches!(octet, b'0'..=b'9' | b'*' | b'#'));
+    digits.take(32).map(|&octet| char::from(octet)).collect()
+}

@@ -1,0 +1,196 @@
+//! The global call reference: RESTART both ways. Q.931, §5.5.
+
+use std::collections::VecDeque;
+
+use call::Cause;
+use tdm::{Instant, Timeslot};
+
+use super::call::Call;
+use super::compose::Composer;
+use super::engine::Engine;
+use super::header::{CallReference, Header, MessageType};
+use super::message::{Body, RestartClass};
+use crate::{Event, Timeslots};
+
+/// Q.931, §4.5.7: the states of the global call reference.
+const STATE_NULL: u8 = 0;
+const STATE_RESTART_REQUEST: u8 = 61;
+/// Coding of the restart indicator. §4.5.25.
+const CLASS_CHANNELS: u8 = 0;
+const CLASS_INTERFACE: u8 = 6;
+
+/// A RESTART of ours that is out.
+#[derive(Clone, Copy, Debug)]
+struct InProgress {
+    what: Option<Timeslot>,
+    attempts: u8,
+    due: Instant,
+}
+
+/// Our own RESTARTs: one at a time, the others wait.
+#[derive(Clone, Debug, Default)]
+pub struct Restarts {
+    current: Option<InProgress>,
+    waiting: VecDeque<Option<Timeslot>>,
+}
+
+impl Restarts {
+    /// When T316 runs out.
+    pub fn due(&self) -> Option<Instant> {
+        self.current.map(|current| current.due)
+    }
+    /// Whether `timeslot` is being restarted: no new call of ours belongs there.
+    pub fn covers(&self, timeslot: Timeslot) -> bool {
+        let current = self.current.iter().map(|current| current.what);
+        let mut all = current.chain(self.waiting.iter().copied());
+        all.any(|what| what.is_none_or(|restarted| restarted == timeslot))
+    }
+}
+
+impl Engine {
+    /// Calls on the channels end here at once, then the peer is told.
+    pub(super) fn order_restart(&mut self, now: Instant, timeslot: Option<Timeslot>) {
+        let which = self.restarted(timeslot);
+        self.end_on(now, which, timeslot.is_none());
+        let current = self.restarts.current.map(|current| current.what);
+        if current == Some(timeslot) || self.restarts.waiting.contains(&timeslot) {
+            return;
+        }
+        self.restarts.waiting.push_back(timeslot);
+        self.next_restart(now);
+    }
+    fn restarted(&self, timeslot: Option<Timeslot>) -> Timeslots {
+        match timeslot {
+            Some(timeslot) => Timeslots::NONE.with(timeslot, true),
+            None => self.settings.channels,
+        }
+    }
+    fn next_restart(&mut self, now: Instant) {
+        if !self.link_up || self.restarts.current.is_some() {
+            return;
+        }
+        if let Some(what) = self.restarts.waiting.pop_front() {
+            self.send_restart(now, what, 1);
+        }
+    }
+    fn send_restart(&mut self, now: Instant, what: Option<Timeslot>, attempts: u8) {
+        let due = now.plus_millis(u64::from(self.settings.timers.t316_millis));
+        self.restarts.current = Some(InProgress { what, attempts, due });
+        let class = if what.is_some() { CLASS_CHANNELS } else { CLASS_INTERFACE };
+        let message = Self::global_message(MessageType::Restart, false)
+            .channel(what.map(|timeslot| (timeslot, true)))
+            .restart(class);
+        self.send(message);
+    }
+    /// The link was away: what was out may be lost.
+    pub(super) fn restart_again(&mut self, now: Instant) {
+        match self.restarts.current {
+            Some(current) => self.send_restart(now, current.what, current.attempts),
+            None => self.next_restart(now),
+        }
+    }
+    /// T316: once more, then the channels are out of service. §5.5.1.
+    pub(super) fn restart_elapsed(&mut self, now: Instant) {
+        let Some(current) = self.restarts.current.filter(|current| current.due <= now) else {
+            return;
+        };
+        if current.attempts < self.settings.timers.n316 {
+            return self.send_restart(now, current.what, current.attempts + 1);
+        }
+        self.restarts.current = None;
+        let which = self.restarted(current.what);
+        for timeslot in which.iter() {
+            self.failed = self.failed.with(timeslot, true);
+            self.tell(Event::ChannelFailed { timeslot });
+        }
+        self.next_restart(now);
+    }
+
+    /// A message on the global call reference.
+    pub(super) fn global(&mut self, now: Instant, header: Header, body: &Body<'_>) {
+        let to_us = header.call.to_originator;
+        match MessageType::from_code(header.code) {
+            Some(MessageType::Restart) if !to_us => self.on_restart(now, body),
+            Some(MessageType::RestartAcknowledge) if to_us => self.on_restart_acknowledge(now),
+            Some(MessageType::Status) => {}
+            _ => {
+                self.counters.unexpected += 1;
+                self.global_status(to_us, Cause::INVALID_CALL_REFERENCE);
+            }
+        }
+    }
+    fn global_message(message: MessageType, to_originator: bool) -> Composer {
+        Composer::new(CallReference { value: 0, to_originator }, message)
+    }
+    fn global_status(&mut self, was_to_us: bool, cause: Cause) {
+        let out = was_to_us && self.restarts.current.is_some();
+        let state = if out { STATE_RESTART_REQUEST } else { STATE_NULL };
+        let message = Self::global_message(MessageType::Status, !was_to_us)
+            .cause(cause, self.settings.location)
+            .call_state(state);
+        self.send(message);
+    }
+    /// §5.5.2: calls there end without a word, and the answer names the same channels.
+    fn on_restart(&mut self, now: Instant, body: &Body<'_>) {
+        let class = match body.restart.demand() {
+            Ok(&class) => class,
+            Err(cause) => return self.bad_restart(cause),
+        };
+        let (which, code, contents) = match class {
+            RestartClass::Channels => match body.channel.demand() {
+                Ok(id) if id.slots.is_empty() => {
+                    return self.bad_restart(Cause::MANDATORY_ELEMENT_MISSING);
+                }
+                Ok(id) => (Some(id.slots), CLASS_CHANNELS, body.channel_contents),
+                Err(cause) => return self.bad_restart(cause),
+            },
+            RestartClass::Interface => {
+                let echo = body.channel.good().map_or(&[][..], |_| body.channel_contents);
+                (None, CLASS_INTERFACE, echo)
+            }
+            RestartClass::AllInterfaces => (None, 7, &[][..]),
+        };
+        self.came_back(now, which);
+        let message = Self::global_message(MessageType::RestartAcknowledge, true)
+            .channel_contents(contents)
+            .restart(code);
+        self.send(message);
+    }
+    fn bad_restart(&mut self, cause: Cause) {
+        self.counters.bad_element += 1;
+        self.global_status(false, cause);
+    }
+    /// The peer is done. What it began on the channels before is void: its messages come in order.
+    fn on_restart_acknowledge(&mut self, now: Instant) {
+        let Some(current) = self.restarts.current.take() else {
+            self.counters.unexpected += 1;
+            return;
+        };
+        let which = current.what.map(|timeslot| Timeslots::NONE.with(timeslot, true));
+        self.came_back(now, which);
+        self.next_restart(now);
+    }
+    /// Channels are idle and in service again: those in `which`, or all.
+    fn came_back(&mut self, now: Instant, which: Option<Timeslots>) {
+        let slots = which.unwrap_or(self.settings.channels);
+        self.end_on(now, slots, which.is_none());
+        self.failed = Timeslots::from_bits(self.failed.bits() & !slots.bits());
+        match which {
+            None => self.tell(Event::Restarted { timeslot: None }),
+            Some(slots) => {
+                for timeslot in slots.iter() {
+                    self.tell(Event::Restarted { timeslot: Some(timeslot) });
+                }
+            }
+        }
+    }
+    /// Ends the calls on `which` without messages; `all`: those that wait for a channel too.
+    fn end_on(&mut self, now: Instant, which: Timeslots, all: bool) {
+        let there = |call: &Call| call.timeslot.map_or(all, |timeslot| which.has(timeslot));
+        for id in self.ids(there) {
+            if let Some(call) = self.calls.remove(&id) {
+                self.end(now, call, Cause::TEMPORARY_FAILURE);
+            }
+        }
+    }
+}
