@@ -1,7 +1,10 @@
 //! What the call server wants of a signalling engine, whatever the system is.
 
+use signalling::pri::Interface;
 use signalling::{InterfaceOutput, Order};
 use tdm::Instant;
+
+use crate::{Media, MediaSettings, SettingsError, Signalling, SpanSettings};
 
 /// The engine of one interface. Takes one input, is drained with `poll` down to `Wait`, and so on.
 pub trait Engine {
@@ -13,4 +16,41 @@ pub trait Engine {
     fn elapsed(&mut self, now: Instant);
     /// What it wants done.
     fn poll(&mut self) -> InterfaceOutput;
+}
+
+impl Engine for Interface {
+    fn frame(&mut self, now: Instant, octets: &[u8]) {
+        self.handle_frame(now, octets);
+    }
+    fn order(&mut self, now: Instant, order: Order) {
+        self.order(now, order);
+    }
+    fn elapsed(&mut self, now: Instant) {
+        self.elapsed(now);
+    }
+    fn poll(&mut self) -> InterfaceOutput {
+        self.poll()
+    }
+}
+
+/// The engine that `settings` ask for.
+fn build(settings: &SpanSettings) -> Box<dyn Engine + Send> {
+    match &settings.signalling {
+        Signalling::Pri(pri) => Box::new(Interface::new(pri.clone())),
+    }
+}
+
+impl Media {
+    /// A call server with an engine of its own for each span. `instance` is this life of the process; every id
+    /// carries it. All lines are down until [`Media::line`] says otherwise.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub fn new(
+        settings: MediaSettings,
+        instance: u32,
+        now: Instant,
+    ) -> Result<Self, SettingsError> {
+        Self::with_engines(settings, instance, now, build)
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use call::Number;
 use dsp::pipeline::ToneId;
-use signalling::Side;
+use signalling::{PriSettings, Side, Timeslots};
 use tdm::{Law, SpanId, Timeslot};
 
 /// Everything the call server is told at its start.
@@ -16,10 +16,10 @@ pub struct MediaSettings {
     pub groups: Vec<GroupSettings>,
     /// Prompts by name; the index is the pipeline's `PromptId`.
     pub prompts: Vec<String>,
-    /// Tones of the host's zone by name. `ringback` and `beep` must be among them.
+    /// Tones of the host's zone by name. `ringback` must be among them; `beep` too, or among the prompts.
     pub tones: Vec<(String, ToneId)>,
-    /// The prompt of a digit is this prefix and the digit (`star` and `pound` for `*` and `#`), when such a
-    /// prompt exists; a play that reads a digit without one is refused.
+    /// The prompt of a digit is this prefix and the digit (`star` and `pound` for `*` and `#`); a play that reads
+    /// a digit without a prompt is refused.
     pub digit_prefix: String,
     /// The prompt or, when no prompt has this name, the tone a held party hears again and again.
     pub music: Option<String>,
@@ -43,7 +43,7 @@ impl MediaSettings {
             groups: Vec::new(),
             prompts: Vec::new(),
             tones,
-            digit_prefix: String::from("digit_"),
+            digit_prefix: String::new(),
             music: None,
             announcement: None,
             safe_harbour: None,
@@ -61,27 +61,34 @@ pub struct SpanSettings {
     pub span: SpanId,
     /// The engine on its D-channel.
     pub signalling: Signalling,
-    /// Which side of it we are; decides the direction of hunting, too.
-    pub side: Side,
     /// How speech is coded.
     pub law: Law,
-    /// The B-channels: on E1 1 to 15 and 17 to 31.
-    pub timeslots: Vec<Timeslot>,
 }
 
 impl SpanSettings {
     /// An E1 with A-law, 30 B-channels and EuroISDN defaults.
     pub fn e1(span: SpanId, side: Side) -> Self {
-        let timeslots = (1..32).filter(|&t| t != 16).filter_map(Timeslot::new).collect();
-        Self { span, signalling: Signalling::Pri, side, law: Law::A, timeslots }
+        Self { span, signalling: Signalling::Pri(PriSettings::e1(side)), law: Law::A }
+    }
+    /// Which side of it we are; decides the direction of hunting, too.
+    pub const fn side(&self) -> Side {
+        match &self.signalling {
+            Signalling::Pri(pri) => pri.side,
+        }
+    }
+    /// The B-channels.
+    pub const fn channels(&self) -> Timeslots {
+        match &self.signalling {
+            Signalling::Pri(pri) => pri.channels,
+        }
     }
 }
 
 /// A signalling system with what it wants to know.
 #[derive(Clone, Debug)]
 pub enum Signalling {
-    /// ISDN primary rate.
-    Pri,
+    /// ISDN primary rate: side, dialect, B-channels, timers.
+    Pri(PriSettings),
 }
 
 /// A trunk group: spans that lead to the same place.
@@ -213,7 +220,7 @@ pub enum SettingsError {
     SpanTwice { span: SpanId },
     #[error("span {span} has no B-channel")]
     NoChannels { span: SpanId },
-    #[error("timeslot {timeslot} of span {span} cannot be a B-channel, or is named twice")]
+    #[error("timeslot {timeslot} of span {span} cannot be a B-channel")]
     BadTimeslot { span: SpanId, timeslot: Timeslot },
     #[error("group {group}: there is no span {span}")]
     NoSuchSpan { group: String, span: SpanId },
@@ -255,14 +262,11 @@ impl MediaSettings {
             if !seen.insert(s.span) {
                 return Err(SettingsError::SpanTwice { span: s.span });
             }
-            if s.timeslots.is_empty() {
+            if s.channels().is_empty() {
                 return Err(SettingsError::NoChannels { span: s.span });
             }
-            let mut slots = BTreeSet::new();
-            for &timeslot in &s.timeslots {
-                if timeslot.index() == 0 || !slots.insert(timeslot) {
-                    return Err(SettingsError::BadTimeslot { span: s.span, timeslot });
-                }
+            if let Some(timeslot) = s.channels().iter().find(|t| t.index() == 0) {
+                return Err(SettingsError::BadTimeslot { span: s.span, timeslot });
             }
         }
         Ok(())
@@ -308,11 +312,6 @@ impl MediaSettings {
         let mut seen = BTreeSet::new();
         if let Some(prompt) = self.prompts.iter().find(|&p| !seen.insert(p)) {
             return Err(SettingsError::PromptTwice { prompt: prompt.clone() });
-        }
-        for tone in ["ringback", "beep"] {
-            if !self.tones.iter().any(|(name, _)| name == tone) {
-                return Err(SettingsError::NoSuchTone { tone });
-            }
         }
         let tone = |name: &String| self.tones.iter().any(|(tone, _)| tone == name);
         for (field, prompt, tone_will_do) in [

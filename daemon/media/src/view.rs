@@ -1,7 +1,12 @@
 //! What an operator sees: groups, spans, channels, counters.
 
-use call::ChannelState;
+use call::{ChannelState, LegNow, SnapshotItem};
 use serde::Serialize;
+
+use crate::Media;
+use crate::leg::place;
+use crate::trunk::{Group, Span};
+use crate::upkeep::alarm_name;
 
 /// How the call server stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -87,4 +92,83 @@ pub struct Counters {
     pub stray_events: u64,
     /// Frames of spans that are not configured.
     pub stray_frames: u64,
+}
+
+impl Media {
+    /// Groups, spans, channels and counters.
+    pub fn status(&self) -> Status {
+        let idle = |group: &Group| {
+            let spans = group.spans.iter().filter_map(|&i| self.spans.get(i));
+            spans.map(|s| count(s, ChannelState::Idle)).sum::<usize>()
+        };
+        let groups = self.groups.iter().map(|g| GroupStatus {
+            name: g.settings.name.clone(),
+            capacity: g.capacity,
+            in_use: g.in_use,
+            idle: u16::try_from(idle(g)).unwrap_or(u16::MAX),
+            offered: g.offered,
+            refused: g.refused,
+            dialled: g.dialled,
+            answered: g.answered,
+        });
+        let spans = self.spans.iter().map(|s| SpanStatus {
+            span: s.id.number() as u8,
+            in_service: s.up,
+            link: s.link,
+            alarms: alarms(s),
+            channels: s.slots().map(|(t, slot)| (t.index() as u8, s.state(slot))).collect(),
+        });
+        Status {
+            groups: groups.collect(),
+            spans: spans.collect(),
+            legs: self.legs.len(),
+            recordings: self.legs.values().filter(|leg| leg.recording.is_some()).count(),
+            controller: self.lease.present,
+            counters: self.counters,
+        }
+    }
+
+    /// What is there now: every span, every channel that is not simply idle or busy, every leg. Digits never appear.
+    pub fn snapshot(&self) -> Vec<SnapshotItem> {
+        let mut items = Vec::new();
+        for s in &self.spans {
+            let span = s.id.number() as u8;
+            items.push(SnapshotItem::Span {
+                span,
+                in_service: s.up,
+                link: s.link,
+                alarms: alarms(s),
+            });
+            items.extend(s.slots().filter_map(|(timeslot, slot)| {
+                let state = s.state(slot);
+                let plain = matches!(state, ChannelState::Idle | ChannelState::Busy);
+                let timeslot = timeslot.index() as u8;
+                (!plain).then_some(SnapshotItem::Channel { span, timeslot, state })
+            }));
+        }
+        items.extend(self.legs.values().map(|leg| {
+            SnapshotItem::Leg(LegNow {
+                leg: leg.id,
+                call: leg.call,
+                direction: leg.direction,
+                group: self.group_name(leg.group),
+                channel: leg.channel.map(place),
+                state: leg.state_now(),
+                peer: leg.peer,
+                called: leg.called.clone(),
+                calling: leg.calling.clone(),
+                started_us: leg.started.as_micros(),
+                answered_us: leg.answered.map(tdm::Instant::as_micros),
+            })
+        }));
+        items
+    }
+}
+
+fn count(span: &Span, state: ChannelState) -> usize {
+    span.slots().filter(|(_, slot)| span.state(slot) == state).count()
+}
+
+fn alarms(span: &Span) -> Vec<String> {
+    span.alarms.iter().map(|a| String::from(alarm_name(a))).collect()
 }

@@ -1,0 +1,276 @@
+//! Outgoing calls: the group's channel, the no-answer timer, and another channel after a collision.
+
+use call::{
+    Accepted, CallEvent, CallId, Cause, Dial, Direction, LegId, Number, Otherwise, Refusal,
+    RefusalCode,
+};
+use signalling::{ChannelWish, Clearing, Order, Outgoing, Side};
+use tdm::Timeslot;
+
+use crate::leg::{Leg, State, place};
+use crate::machine::{LegTimer, Media, OperationKind, Timer, wrong_state};
+use crate::names::{bad_value, limit};
+use crate::outcome::Note;
+
+/// Digits a number may have.
+const DIGITS_MAX: usize = 32;
+
+impl Media {
+    pub(crate) fn dial(&mut self, dial: Dial) -> Result<Accepted, Refusal> {
+        self.check_dial(&dial)?;
+        let (leg, call) = self.place(&dial.group, dial.called, dial.calling, dial.call)?;
+        let operation = self.begin_operation(leg, OperationKind::Dial);
+        if let Some(new) = self.legs.get_mut(&leg) {
+            new.dialled.operation = Some(operation);
+            new.dialled.on_person = dial.on_person;
+            new.promised = dial.bridge;
+        }
+        if let Some(waiting) = dial.bridge.and_then(|w| self.legs.get_mut(&w)) {
+            waiting.waits_for = Some(leg);
+        }
+        self.send_setup(leg, dial.no_answer_millis);
+        self.tell_dialling(operation, leg);
+        Ok(Accepted { operation: Some(operation), leg: Some(leg), call: Some(call) })
+    }
+
+    fn check_dial(&self, dial: &Dial) -> Result<(), Refusal> {
+        self.timer_value("no_answer_millis", dial.no_answer_millis)?;
+        if dial.on_person.is_some() && dial.bridge.is_some() {
+            let what = "a call is bridged at the answer or after the verdict, not both";
+            return Err(bad_value("bridge", String::from(what)));
+        }
+        if let Some(bridge) = dial.bridge {
+            self.free_leg(bridge)?;
+        }
+        if let Some(arm) = &dial.on_person {
+            self.timer_value("within_millis", arm.within_millis)?;
+            arm.bridge.map_or(Ok(()), |leg| self.live(leg).map(drop))?;
+            if let Otherwise::SafeHarbour(prompt) = &arm.otherwise {
+                self.prompt_exists("else", prompt)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A leg that can be bridged now.
+    pub(crate) fn free_leg(&self, id: LegId) -> Result<(), Refusal> {
+        let leg = self.live(id)?;
+        if leg.is_free() {
+            return Ok(());
+        }
+        let state = match leg.state {
+            State::Answered if leg.peer.is_some() => "bridged",
+            State::Answered if leg.waits_for.is_some() => "waits for a dialled leg",
+            State::Answered => "transfer",
+            other => crate::door::state_name(other),
+        };
+        Err(wrong_state("leg", state, format!("leg {id} cannot be bridged: {state}")))
+    }
+
+    /// A timer of a command: from 1 ms to the limit.
+    pub(crate) fn timer_value(&self, field: &str, millis: u32) -> Result<(), Refusal> {
+        let most = self.settings.limits.timer_millis;
+        match millis {
+            0 => Err(bad_value(field, format!("{field} must be at least 1 ms"))),
+            m if m > most => {
+                Err(limit(field, u64::from(most), format!("{field} is at most {most} ms")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn prompt_exists(&self, field: &str, prompt: &str) -> Result<(), Refusal> {
+        match self.names.prompt(prompt) {
+            Some(_) => Ok(()),
+            None => Err(bad_value(field, format!("there is no prompt named {prompt}"))),
+        }
+    }
+
+    /// Finds a channel and makes the leg on it. Nothing is changed when refused.
+    pub(crate) fn place(
+        &mut self,
+        group: &str,
+        called: Number,
+        calling: Option<Number>,
+        call: Option<CallId>,
+    ) -> Result<(LegId, CallId), Refusal> {
+        if !self.lease.present {
+            let what = "nothing is dialled without a controller";
+            return Err(Refusal::new(RefusalCode::NotController, "dial", what));
+        }
+        check_number("called", &called, 1)?;
+        calling.as_ref().map_or(Ok(()), |n| check_number("calling", n, 0))?;
+        if let Some(call) = call
+            && (call.instance != self.instance || call.number > self.last_call || call.number == 0)
+        {
+            let what = format!("there was no call {call}");
+            return Err(Refusal::new(RefusalCode::UnknownCall, "call", what));
+        }
+        let legs_max = self.settings.limits.legs;
+        if self.legs.len() >= legs_max as usize {
+            let what = format!("at most {legs_max} legs at a time");
+            return Err(limit("legs", u64::from(legs_max), what));
+        }
+        let Some(index) = self.groups.iter().position(|g| g.settings.name == group) else {
+            return Err(bad_value("group", format!("there is no group named {group}")));
+        };
+        let (span, timeslot) = self.take_channel(index)?;
+        let calling =
+            calling.or_else(|| self.groups.get(index).and_then(|g| g.settings.number.clone()));
+        let call = match call {
+            Some(call) => call,
+            None => self.next_call(),
+        };
+        let id = self.next_leg();
+        let Some(on) = self.spans.get_mut(span) else {
+            return Err(Refusal::new(RefusalCode::NoChannel, "group", "no free channel"));
+        };
+        let (key, channel) = (on.next_key(), on.channel(timeslot));
+        let mut leg = Leg::new(id, call, Direction::Outbound, (span, key), self.now);
+        leg.group = index;
+        leg.channel = Some(channel);
+        leg.last_channel = Some(channel);
+        leg.called = called;
+        leg.calling = calling;
+        self.enrol(leg);
+        Ok((id, call))
+    }
+
+    fn take_channel(&mut self, index: usize) -> Result<(usize, Timeslot), Refusal> {
+        let (now, guard) = (self.now, self.settings.timing.guard_millis);
+        let Some(group) = self.groups.get_mut(index) else {
+            return Err(Refusal::new(RefusalCode::NoChannel, "group", "no such group"));
+        };
+        let name = &group.settings.name;
+        if group.in_use >= group.capacity {
+            let most = u64::from(group.capacity);
+            return Err(limit("capacity", most, format!("group {name} carries {most} calls")));
+        }
+        if !group.any_up(&self.spans) {
+            let what = format!("no span of group {name} is in service");
+            return Err(Refusal::new(RefusalCode::SpanDown, "group", what));
+        }
+        let Some(found) = group.hunt(&self.spans, now, guard, &[]) else {
+            let what = format!("group {name} has no free channel");
+            return Err(Refusal::new(RefusalCode::NoChannel, "group", what));
+        };
+        if group.bucket.as_mut().is_some_and(|bucket| !bucket.take(now)) {
+            let rate = group.settings.rate.map_or(0, |r| u64::from(r.per_second));
+            let what = format!("group {name} takes {rate} calls a second");
+            return Err(limit("rate", rate, what));
+        }
+        group.dialled += 1;
+        Ok(found)
+    }
+
+    /// Sends the SETUP of a placed leg and starts its clocks.
+    pub(crate) fn send_setup(&mut self, id: LegId, no_answer_millis: u32) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.dialled.no_answer_millis = no_answer_millis;
+        self.set_timer(Timer::Leg(id, LegTimer::NoAnswer), no_answer_millis);
+        self.set_timer(Timer::Leg(id, LegTimer::Stuck), self.settings.timing.stuck_dialling_millis);
+        self.order_call(id);
+    }
+
+    pub(crate) fn tell_dialling(&mut self, operation: call::OperationId, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let Some(channel) = leg.channel.map(place) else { return };
+        self.event(CallEvent::Dialling { operation, leg: id, call: leg.call, channel });
+    }
+
+    fn order_call(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let (Some(span), Some(channel)) = (self.spans.get(leg.span), leg.channel) else { return };
+        let order = Order::Call(Outgoing {
+            key: leg.key,
+            // A network settles the channel with its SETUP; a user leaves it the choice. Q.931, §5.1.2, §5.2.3.1.
+            channel: ChannelWish {
+                timeslot: channel.timeslot,
+                exclusive: span.side == Side::Network,
+            },
+            called: leg.called.clone(),
+            calling: leg.calling.clone(),
+            law: span.law,
+        });
+        self.order(leg.span, order);
+    }
+
+    /// Whether an ended leg only collided with another call on its channel: the engine says so, or the far end
+    /// refused the channel (44, 6) before it said anything else.
+    pub(crate) fn collided(&self, leg: &Leg, clearing: Clearing, glare: bool) -> bool {
+        let refused = [Cause::CHANNEL_NOT_AVAILABLE, Cause::CHANNEL_UNACCEPTABLE];
+        let displaced_34 = clearing.cause == Cause::NO_CIRCUIT && leg.channel.is_none();
+        leg.direction == Direction::Outbound
+            && leg.state == State::Dialling
+            && leg.answered.is_none()
+            && leg.alerted.is_none()
+            && leg.end.is_none_or(|end| end.note.is_none())
+            && clearing.by_far_end
+            && (glare || displaced_34 || (refused.contains(&clearing.cause) && !leg.settled))
+    }
+
+    /// Tries a collided call at once on another channel, unnoticed. `false`: no more tries, or no channel.
+    pub(crate) fn dial_again(&mut self, id: LegId) -> bool {
+        let (now, guard) = (self.now, self.settings.timing.guard_millis);
+        let retries = usize::from(self.settings.limits.glare_retries);
+        let Some(leg) = self.legs.get(&id) else { return false };
+        let mut collisions = leg.dialled.collisions.clone();
+        collisions.extend(leg.channel);
+        if collisions.len() > retries || !self.lease.may_dial() {
+            return false;
+        }
+        let Some(group) = self.groups.get(leg.group) else { return false };
+        let Some((span, timeslot)) = group.hunt(&self.spans, now, guard, &collisions) else {
+            return false;
+        };
+        let old = leg.clone();
+        self.give_back(&old);
+        self.keys.remove(&(old.span, old.key));
+        let Some(on) = self.spans.get_mut(span) else { return false };
+        let (key, channel) = (on.next_key(), on.channel(timeslot));
+        if let Some(slot) = on.slot_mut(timeslot) {
+            slot.leg = Some(id);
+        }
+        self.keys.insert((span, key), id);
+        if let Some(on) = old.channel.filter(|_| old.settled) {
+            self.pipeline(dsp::pipeline::Command::Clear { on });
+        }
+        let Some(leg) = self.legs.get_mut(&id) else { return false };
+        leg.state = State::Dialling;
+        leg.end = None;
+        leg.settled = false;
+        leg.in_band = false;
+        leg.source = None;
+        leg.listen = dsp::ears::Listen::default();
+        (leg.span, leg.key, leg.channel) = (span, key, Some(channel));
+        leg.last_channel = Some(channel);
+        leg.dialled.collisions = collisions;
+        self.counters.glare_retries += 1;
+        self.order_call(id);
+        true
+    }
+
+    /// The no-answer timer ran out.
+    pub(crate) fn nobody_answered(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let millis = leg.dialled.no_answer_millis;
+        if leg.state == State::Dialling {
+            self.clear(id, Cause::NORMAL_CLEARING, Note::NoAnswer { millis });
+        }
+    }
+}
+
+fn check_number(field: &str, number: &Number, at_least: usize) -> Result<(), Refusal> {
+    let digits = &number.digits;
+    if digits.len() > DIGITS_MAX {
+        let what = format!("a number has at most {DIGITS_MAX} digits");
+        return Err(limit(field, DIGITS_MAX as u64, what));
+    }
+    if digits.len() < at_least {
+        return Err(bad_value(field, String::from("a number has at least one digit")));
+    }
+    match digits.chars().find(|c| !matches!(c, '0'..='9' | '*' | '#')) {
+        None => Ok(()),
+        Some(c) => Err(bad_value(field, format!("digits are 0 to 9, * and #, not {c:?}"))),
+    }
+}

@@ -1,0 +1,200 @@
+//! What became of a dialled call: the signalled cause, the sound before it, our own reason, in that order.
+//!
+//! | the call was | and | outcome |
+//! |---|---|---|
+//! | answered | judged | `Outcome::of_verdict` |
+//! | answered | ended before the verdict that was asked for | other |
+//! | answered | never judged | none |
+//! | cleared by the far end | cause other than 16, 31, 127 (in PROGRESS, DISCONNECT or RELEASE) | `Outcome::of_cause` |
+//! | cleared by the far end, or by us because nobody answered | busy tone heard last | busy |
+//! | | congestion tone heard last | congestion |
+//! | | vacant or special information tone heard last | vacant |
+//! | | an announcement or speech, no tone | other |
+//! | | ring-back tone or music, or ALERTING | no answer |
+//! | | nothing | no answer when our timer ran out, else other |
+//! | cleared by us for another reason | busy, congestion or vacant tone heard | as heard |
+//! | | it rang | no answer |
+//! | | it did not ring | other |
+
+use call::{Cause, Outcome, ToneClass, Verdict};
+
+/// Early media of a call, as far as it says anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sounds {
+    /// The last tone that says where the call went.
+    verdict: Option<ToneClass>,
+    voice: bool,
+    rings: bool,
+}
+
+impl Sounds {
+    pub(crate) fn hear(&mut self, class: ToneClass) {
+        match class {
+            ToneClass::Busy | ToneClass::Congestion | ToneClass::Vacant | ToneClass::Sit => {
+                self.verdict = Some(class);
+            }
+            ToneClass::Announcement | ToneClass::Talk => self.voice = true,
+            ToneClass::Ringback | ToneClass::Music => self.rings = true,
+            ToneClass::Dial | ToneClass::Fax => {}
+        }
+    }
+    /// Something was heard after which nothing better can come.
+    pub(crate) const fn is_final(self) -> bool {
+        self.verdict.is_some()
+    }
+    fn outcome(self) -> Option<(Outcome, String)> {
+        let (outcome, words) = match self.verdict? {
+            ToneClass::Busy => (Outcome::Busy, "busy tone"),
+            ToneClass::Congestion => (Outcome::Congestion, "congestion tone"),
+            ToneClass::Vacant => (Outcome::Vacant, "vacant-number tone"),
+            ToneClass::Sit => (Outcome::Vacant, "special information tone"),
+            _ => return None,
+        };
+        Some((outcome, String::from(words)))
+    }
+}
+
+/// Why we cleared a leg, when we did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// A controller asked for it.
+    Command,
+    /// Nobody answered for so long.
+    NoAnswer { millis: u32 },
+    /// The stuck-call watch, and what the leg was stuck in.
+    Stuck(&'static str),
+    /// No controller was there.
+    ControllerLost,
+    /// The armed action after a verdict.
+    Verdict,
+    /// The safe-harbour prompt was played.
+    SafeHarbour,
+    /// The leg it was dialled for is gone, or the transfer was given up.
+    NobodyWaits,
+    /// The channel the far end wanted is not free.
+    ChannelUnacceptable,
+    /// Collisions or a missing channel ended the attempts.
+    NoChannel,
+    /// The board of its span is gone.
+    BoardGone,
+}
+
+impl Note {
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::Command => String::from("released by command"),
+            Self::NoAnswer { millis } => format!("no answer within {millis} ms"),
+            Self::Stuck(state) => format!("stuck: {state} for too long"),
+            Self::ControllerLost => String::from("no controller"),
+            Self::Verdict => String::from("released after the verdict"),
+            Self::SafeHarbour => String::from("released after the safe-harbour prompt"),
+            Self::NobodyWaits => String::from("nobody waits for it any more"),
+            Self::ChannelUnacceptable => String::from("the far end moved it to a taken channel"),
+            Self::NoChannel => String::from("no channel after a collision"),
+            Self::BoardGone => String::from("board gone"),
+        }
+    }
+}
+
+/// What is known of a dialled call that ended unanswered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unanswered {
+    /// The far end's cause, when it named one.
+    pub(crate) cause: Option<Cause>,
+    pub(crate) sounds: Sounds,
+    /// ALERTING came.
+    pub(crate) alerted: bool,
+    /// Why we cleared, when we did.
+    pub(crate) note: Option<Note>,
+}
+
+/// Outcome and reason of a call that was not answered.
+pub(crate) fn unanswered(call: Unanswered) -> (Outcome, String) {
+    if let Some(cause) = call.cause
+        && let Some(outcome) = Outcome::of_cause(cause)
+    {
+        return (outcome, format!("cause {cause}"));
+    }
+    if let Some(heard) = call.sounds.outcome() {
+        return heard;
+    }
+    let rings = call.alerted || call.sounds.rings;
+    match call.note {
+        Some(note @ Note::NoAnswer { .. }) if call.sounds.voice && !rings => {
+            (Outcome::Other, format!("{}, announcement", note.words()))
+        }
+        Some(note @ Note::NoAnswer { .. }) => (Outcome::NoAnswer, note.words()),
+        Some(note @ (Note::Command | Note::NobodyWaits)) if rings => {
+            (Outcome::NoAnswer, format!("{} while it rang", note.words()))
+        }
+        Some(Note::NoChannel) => (Outcome::Congestion, Note::NoChannel.words()),
+        Some(note) => (Outcome::Other, note.words()),
+        None => {
+            let cause = call.cause.map_or_else(String::new, |c| format!("cause {c}, "));
+            match (call.sounds.voice, rings) {
+                (true, _) => (Outcome::Other, format!("{cause}announcement")),
+                (false, true) => (Outcome::NoAnswer, format!("{cause}it rang")),
+                (false, false) => (Outcome::Other, format!("{cause}nothing heard")),
+            }
+        }
+    }
+}
+
+/// Outcome and reason of a call that was answered; `asked`: a verdict was asked for.
+pub(crate) fn answered(
+    verdict: Option<&(Verdict, String)>,
+    asked: bool,
+) -> (Option<Outcome>, String) {
+    match verdict {
+        Some((verdict, reason)) => (Some(Outcome::of_verdict(*verdict)), reason.clone()),
+        None if asked => (Some(Outcome::Other), String::from("answered, ended before a verdict")),
+        None => (None, String::from("answered, not judged")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(cause: u8, heard: &[ToneClass]) -> Unanswered {
+        let mut sounds = Sounds::default();
+        heard.iter().for_each(|&class| sounds.hear(class));
+        Unanswered { cause: Some(Cause(cause)), sounds, alerted: false, note: None }
+    }
+
+    #[test]
+    fn a_telling_cause_beats_what_was_heard() {
+        assert_eq!(unanswered(call(17, &[ToneClass::Congestion])).0, Outcome::Busy);
+        assert_eq!(unanswered(call(1, &[ToneClass::Ringback])).0, Outcome::Vacant);
+        assert_eq!(unanswered(call(34, &[])).0, Outcome::Congestion);
+    }
+
+    #[test]
+    fn causes_16_31_and_127_leave_it_to_the_ear() {
+        for cause in [16, 31, 127] {
+            for (heard, outcome) in [
+                (&[ToneClass::Ringback, ToneClass::Busy][..], Outcome::Busy),
+                (&[ToneClass::Congestion], Outcome::Congestion),
+                (&[ToneClass::Sit, ToneClass::Announcement], Outcome::Vacant),
+                (&[ToneClass::Vacant], Outcome::Vacant),
+                (&[ToneClass::Announcement], Outcome::Other),
+                (&[ToneClass::Music], Outcome::NoAnswer),
+                (&[ToneClass::Ringback], Outcome::NoAnswer),
+                (&[], Outcome::Other),
+            ] {
+                assert_eq!(unanswered(call(cause, heard)).0, outcome, "{cause} {heard:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn our_timer_means_no_answer_unless_the_ear_knows_better() {
+        let timer = |heard: &[ToneClass]| {
+            let note = Some(Note::NoAnswer { millis: 12_000 });
+            unanswered(Unanswered { cause: None, note, ..call(16, heard) }).0
+        };
+        assert_eq!(timer(&[]), Outcome::NoAnswer);
+        assert_eq!(timer(&[ToneClass::Busy]), Outcome::Busy);
+        assert_eq!(timer(&[ToneClass::Announcement]), Outcome::Other);
+    }
+}

@@ -1,0 +1,234 @@
+//! What the signalling engines tell, handled one event at a time.
+
+use call::{CallEvent, Cause, ChannelState, Direction, LegId, Progress};
+use dsp::ears::Listen;
+use signalling::{Clearing, Event, LegKey, Order};
+use tdm::{Channel, Timeslot};
+
+use crate::leg::{End, State};
+use crate::machine::{LegTimer, Media, Timer};
+use crate::outcome::Note;
+
+impl Media {
+    pub(crate) fn signal(&mut self, span: usize, event: Event) {
+        match event {
+            Event::LinkUp => self.link_changed(span, true),
+            Event::LinkDown => self.link_changed(span, false),
+            Event::Incoming(incoming) => self.incoming(span, incoming),
+            Event::Proceeding { key, timeslot, in_band } => {
+                self.progressed(span, key, Some(timeslot), in_band, Progress::Proceeding, None);
+            }
+            Event::Alerting { key, timeslot, in_band } => {
+                self.progressed(span, key, Some(timeslot), in_band, Progress::Alerting, None);
+            }
+            Event::Progress { key, in_band, cause } => {
+                self.progressed(span, key, None, in_band, Progress::Other, cause);
+            }
+            Event::Connected { key, timeslot } => self.connected(span, key, timeslot),
+            Event::DisconnectInBand { key, clearing } => {
+                self.disconnecting(span, key, clearing);
+            }
+            Event::Clearing { key, clearing } => {
+                if let Some(id) = self.known(span, key) {
+                    self.far_end_clears(id, clearing);
+                }
+            }
+            Event::Ended { key, timeslot: _, clearing, glare } => {
+                if let Some(id) = self.known(span, key) {
+                    self.over(id, clearing, glare);
+                }
+            }
+            Event::Restarted { timeslot } => self.restarted(span, timeslot),
+            Event::ChannelFailed { timeslot } => self.channel_failed(span, timeslot),
+        }
+    }
+
+    fn known(&mut self, span: usize, key: LegKey) -> Option<LegId> {
+        let leg = self.keys.get(&(span, key)).copied();
+        if leg.is_none() {
+            self.counters.stray_events += 1;
+        }
+        leg
+    }
+
+    /// A sign of the far end before the answer. The first one that names the channel opens the ears: tones and
+    /// announcements are often there before anybody promises them.
+    fn progressed(
+        &mut self,
+        span: usize,
+        key: LegKey,
+        timeslot: Option<Timeslot>,
+        in_band: bool,
+        progress: Progress,
+        cause: Option<Cause>,
+    ) {
+        let Some(id) = self.known(span, key) else { return };
+        if timeslot.is_some_and(|t| !self.settle_channel(id, t)) {
+            return;
+        }
+        let now = self.now;
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.state != State::Dialling {
+            return;
+        }
+        leg.in_band |= in_band;
+        leg.progress_cause = cause.or(leg.progress_cause);
+        if progress == Progress::Alerting {
+            leg.alerted.get_or_insert(now);
+        }
+        let (settled, promised) = (leg.settled, leg.promised);
+        // From here on the no-answer timer bounds it.
+        self.timers.cancel(Timer::Leg(id, LegTimer::Stuck));
+        if settled {
+            self.listen(id, Listen { progress: true, ..Listen::default() });
+        }
+        self.event(CallEvent::Progressed { leg: id, progress, in_band, cause });
+        promised.into_iter().for_each(|waiting| self.settle(waiting));
+    }
+
+    /// The far end named the channel of an outgoing call. `false`: it is not to be had, and the call is cleared.
+    pub(crate) fn settle_channel(&mut self, id: LegId, timeslot: Timeslot) -> bool {
+        let now = self.now;
+        let Some(leg) = self.legs.get_mut(&id) else { return false };
+        if leg.direction == Direction::Inbound || leg.state == State::Ending {
+            return leg.state != State::Ending;
+        }
+        let Some(span) = self.spans.get_mut(leg.span) else { return false };
+        let channel = Channel { span: span.id, timeslot };
+        if leg.channel != Some(channel) {
+            match span.slot_mut(timeslot) {
+                Some(slot) if slot.leg.is_none() => slot.leg = Some(id),
+                _ => {
+                    self.clear(id, Cause::CHANNEL_UNACCEPTABLE, Note::ChannelUnacceptable);
+                    return false;
+                }
+            }
+            let old = leg.channel.replace(channel);
+            leg.last_channel = Some(channel);
+            leg.source = None;
+            leg.listen = Listen::default();
+            if let Some(slot) = old.and_then(|old| span.slot_mut(old.timeslot)) {
+                slot.leg = None;
+                slot.released = Some(now);
+            }
+            if let Some(on) = old {
+                self.pipeline(dsp::pipeline::Command::Clear { on });
+            }
+        }
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.settled = true;
+        }
+        true
+    }
+
+    fn connected(&mut self, span: usize, key: LegKey, timeslot: Timeslot) {
+        let Some(id) = self.known(span, key) else { return };
+        if self.settle_channel(id, timeslot) {
+            self.answered(id);
+        }
+    }
+
+    /// Speech both ways, whoever called.
+    fn answered(&mut self, id: LegId) {
+        let now = self.now;
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if !matches!(leg.state, State::Answering | State::Offered | State::Dialling) {
+            return;
+        }
+        leg.state = State::Answered;
+        leg.answered = Some(now);
+        leg.announced = false;
+        let (group, operation, promised, transfer, arm) = (
+            leg.group,
+            leg.dialled.operation.take(),
+            leg.promised.take(),
+            leg.transfer,
+            leg.dialled.on_person.clone(),
+        );
+        for timer in [LegTimer::Stuck, LegTimer::NoAnswer, LegTimer::Orphan] {
+            self.timers.cancel(Timer::Leg(id, timer));
+        }
+        if let Some(group) = self.groups.get_mut(group) {
+            group.answered += 1;
+        }
+        self.event(CallEvent::Answered { leg: id });
+        if let Some(operation) = operation {
+            self.end_operation(operation);
+        }
+        self.listen(id, Listen { dtmf: true, ..Listen::default() });
+        if let Some(transfer) = transfer {
+            self.target_answered(transfer, id);
+        } else if let Some(waiting) = promised {
+            if let Some(leg) = self.legs.get_mut(&waiting) {
+                leg.waits_for = None;
+            }
+            self.join(waiting, id, false);
+        } else if let Some(arm) = arm {
+            let within = arm.within_millis;
+            self.begin_judgement(id, Some(arm), None, within);
+        }
+        self.settle(id);
+        self.answered_alone(id);
+    }
+
+    /// DISCONNECT with something to hear: before the answer it is listened to, afterwards nobody cares.
+    fn disconnecting(&mut self, span: usize, key: LegKey, clearing: Clearing) {
+        let Some(id) = self.known(span, key) else { return };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.end.get_or_insert(End { clearing, note: None });
+        match leg.state {
+            State::Dialling if leg.settled => {
+                leg.state = State::Listening;
+                leg.in_band = true;
+                let (promised, heard_all) = (leg.promised, leg.sounds.is_final());
+                self.timers.cancel(Timer::Leg(id, LegTimer::NoAnswer));
+                self.timers.cancel(Timer::Leg(id, LegTimer::Stuck));
+                self.event(CallEvent::Disconnecting { leg: id, cause: clearing.cause });
+                if heard_all && promised.is_none() {
+                    return self.release(id);
+                }
+                self.listen(id, Listen { progress: true, ..Listen::default() });
+                let millis = self.settings.timing.disconnect_listen_millis;
+                self.set_timer(Timer::Leg(id, LegTimer::Listen), millis);
+                promised.into_iter().for_each(|waiting| self.settle(waiting));
+            }
+            State::Ending => self.order(span, Order::Release { key }),
+            _ => self.release(id),
+        }
+    }
+
+    /// Enough was heard of a DISCONNECT's sound.
+    pub(crate) fn listened_enough(&mut self, id: LegId) {
+        if self.legs.get(&id).is_some_and(|leg| leg.state == State::Listening) {
+            self.release(id);
+        }
+    }
+
+    /// Goes on from a DISCONNECT with sound.
+    pub(crate) fn release(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let (span, key) = (leg.span, leg.key);
+        self.end_leg(id);
+        self.order(span, Order::Release { key });
+    }
+
+    fn far_end_clears(&mut self, id: LegId, clearing: Clearing) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.end.get_or_insert(End { clearing, note: None });
+        if leg.state != State::Ending {
+            self.end_leg(id);
+        }
+    }
+
+    pub(crate) fn channel_event(
+        &mut self,
+        span: usize,
+        timeslot: Option<Timeslot>,
+        state: ChannelState,
+    ) {
+        let Some(span) = self.spans.get(span) else { return };
+        let span = span.id.number() as u8;
+        let timeslot = timeslot.map(|t| t.index() as u8);
+        self.event(CallEvent::Channel { span, timeslot, state });
+    }
+}

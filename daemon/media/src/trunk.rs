@@ -1,0 +1,194 @@
+//! Spans, their channels, and the groups that hunt over them.
+
+use call::ChannelState;
+use signalling::{LegKey, Side};
+use tdm::{Alarms, Channel, Instant, Law, SpanId, TIMESLOTS, Timeslot};
+
+use crate::bucket::Bucket;
+use crate::{Engine, GroupSettings, SpanSettings};
+
+/// One B-channel.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Slot {
+    /// Who has it.
+    pub(crate) leg: Option<call::LegId>,
+    /// When it was last given back; `None`: never taken.
+    pub(crate) released: Option<Instant>,
+    /// By the operator.
+    pub(crate) blocked: bool,
+    /// By the operator: the last call may end.
+    pub(crate) draining: bool,
+    /// It failed and was not restarted yet.
+    pub(crate) failed: bool,
+}
+
+/// A span with calls.
+pub(crate) struct Span {
+    pub(crate) id: SpanId,
+    pub(crate) side: Side,
+    pub(crate) law: Law,
+    pub(crate) group: Option<usize>,
+    pub(crate) engine: Box<dyn Engine + Send>,
+    /// The physical line carries calls.
+    pub(crate) up: bool,
+    /// Layer 2 is up.
+    pub(crate) link: bool,
+    pub(crate) alarms: Alarms,
+    /// RESTART of the interface is owed as soon as the link is up.
+    pub(crate) restart_owed: bool,
+    /// It was sent and not acknowledged.
+    pub(crate) restarting: bool,
+    pub(crate) blocked: bool,
+    pub(crate) draining: bool,
+    slots: [Option<Slot>; TIMESLOTS],
+    last_key: Option<u32>,
+}
+
+impl Span {
+    pub(crate) fn new(
+        settings: &SpanSettings,
+        group: Option<usize>,
+        engine: Box<dyn Engine + Send>,
+    ) -> Self {
+        let mut slots = [None; TIMESLOTS];
+        for t in settings.channels().iter() {
+            if let Some(slot) = slots.get_mut(t.index()) {
+                *slot = Some(Slot::default());
+            }
+        }
+        Self {
+            id: settings.span,
+            side: settings.side(),
+            law: settings.law,
+            group,
+            engine,
+            up: false,
+            link: false,
+            alarms: Alarms::NONE,
+            restart_owed: true,
+            restarting: false,
+            blocked: false,
+            draining: false,
+            slots,
+            last_key: None,
+        }
+    }
+    /// The next key for an outgoing call: odd, never used before.
+    pub(crate) fn next_key(&mut self) -> LegKey {
+        let key = self.last_key.map_or(1, |k| k.wrapping_add(2));
+        self.last_key = Some(key);
+        LegKey(key)
+    }
+    pub(crate) fn slot(&self, t: Timeslot) -> Option<&Slot> {
+        self.slots.get(t.index())?.as_ref()
+    }
+    pub(crate) fn slot_mut(&mut self, t: Timeslot) -> Option<&mut Slot> {
+        self.slots.get_mut(t.index())?.as_mut()
+    }
+    /// The B-channels, low to high.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (Timeslot, &Slot)> {
+        self.slots
+            .iter()
+            .enumerate()
+            .filter_map(|(n, slot)| Some((Timeslot::new(n)?, slot.as_ref()?)))
+    }
+    pub(crate) fn slots_mut(&mut self) -> impl Iterator<Item = (Timeslot, &mut Slot)> {
+        self.slots
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(n, slot)| Some((Timeslot::new(n)?, slot.as_mut()?)))
+    }
+    pub(crate) const fn channel(&self, timeslot: Timeslot) -> Channel {
+        Channel { span: self.id, timeslot }
+    }
+    /// New calls can be carried at all.
+    pub(crate) const fn in_use(&self) -> bool {
+        self.up && self.link && !self.restarting
+    }
+    /// What a channel can be used for.
+    pub(crate) const fn state(&self, slot: &Slot) -> ChannelState {
+        if self.blocked || slot.blocked {
+            ChannelState::Blocked
+        } else if self.draining || slot.draining {
+            ChannelState::Draining
+        } else if slot.leg.is_some() {
+            ChannelState::Busy
+        } else if slot.failed || !self.in_use() {
+            ChannelState::OutOfService
+        } else {
+            ChannelState::Idle
+        }
+    }
+    /// Legs on this span.
+    pub(crate) fn busy(&self) -> usize {
+        self.slots().filter(|(_, s)| s.leg.is_some()).count()
+    }
+    /// The best channel of this span for an outgoing call, with its rank; lower is better.
+    fn best(&self, now: Instant, guard_millis: u32) -> Option<(Rank, Timeslot)> {
+        let len = self.slots().count();
+        let ranked = self.slots().enumerate().filter_map(|(n, (timeslot, slot))| {
+            let rests = slot
+                .released
+                .is_some_and(|at| now.micros_since(at) < u64::from(guard_millis) * 1000);
+            if self.state(slot) != ChannelState::Idle || rests {
+                return None;
+            }
+            let from_our_edge = match self.side {
+                Side::User => len - 1 - n,
+                Side::Network => n,
+            };
+            let far_half = from_our_edge >= len.div_ceil(2);
+            Some((Rank { far_half, released: slot.released, from_our_edge }, timeslot))
+        });
+        ranked.min_by_key(|&(rank, _)| rank)
+    }
+}
+
+/// In which order channels are hunted. Both ends hunt from opposite edges, so that they seldom meet; within our
+/// half the one that rested longest comes first, so that a bad channel is not hit by every second call. (Least
+/// recently used over *all* channels would make both ends want the same one.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    far_half: bool,
+    released: Option<Instant>,
+    from_our_edge: usize,
+}
+
+/// A trunk group.
+pub(crate) struct Group {
+    pub(crate) settings: GroupSettings,
+    pub(crate) capacity: u16,
+    /// Indices into the spans.
+    pub(crate) spans: Vec<usize>,
+    pub(crate) bucket: Option<Bucket>,
+    pub(crate) in_use: u16,
+    pub(crate) offered: u64,
+    pub(crate) refused: u64,
+    pub(crate) dialled: u64,
+    pub(crate) answered: u64,
+}
+
+impl Group {
+    /// The channel for an outgoing call: index of the span, timeslot.
+    pub(crate) fn hunt(
+        &self,
+        spans: &[Span],
+        now: Instant,
+        guard_millis: u32,
+        but: &[Channel],
+    ) -> Option<(usize, Timeslot)> {
+        self.spans
+            .iter()
+            .filter_map(|&index| {
+                let span = spans.get(index)?;
+                let (rank, timeslot) = span.best(now, guard_millis)?;
+                (!but.contains(&span.channel(timeslot))).then_some((rank, index, timeslot))
+            })
+            .min_by_key(|&(rank, index, _)| (rank, index))
+            .map(|(_, index, timeslot)| (index, timeslot))
+    }
+    /// Whether any of its spans carries calls.
+    pub(crate) fn any_up(&self, spans: &[Span]) -> bool {
+        self.spans.iter().filter_map(|&i| spans.get(i)).any(Span::in_use)
+    }
+}

@@ -1,0 +1,6 @@
+//! What the call server promises, told as behaviour: one story a test, in virtual time, over engines that do as
+//! the test says; and at the end everything at once, against real interfaces.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod bench;
+mod calls;
