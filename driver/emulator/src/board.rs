@@ -206,6 +206,10 @@ impl Board {
     pub fn is_running(&self) -> bool {
         self.fpga.is_running() && !self.faults.pulled
     }
+    /// DMA runs and nothing keeps its interrupts from coming: a lockstep clock has somebody to wait for.
+    pub(crate) fn is_ticking(&self) -> bool {
+        self.is_running() && !self.faults.frozen && !self.faults.dma_stopped
+    }
     /// Whether a lockstep clock may go on: the host is done with the last millisecond. True while DMA
     /// stands still.
     pub fn tick_taken(&self, rule: Lockstep) -> bool {

@@ -12,6 +12,7 @@ mod far;
 mod fault;
 mod framer;
 mod line;
+pub mod server;
 
 pub use board::{Board, BoardCounters, Lockstep, NotBuilt};
 pub use clock::BoardClock;
