@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::paths::Paths;
+use crate::prompts;
 
 /// A telephone switch, detector and dialler for call centres.
 #[derive(Debug, Parser)]
@@ -44,6 +45,25 @@ impl Place {
     pub fn load(&self) -> anyhow::Result<Config> {
         Ok(Config::load(&self.config_path())?)
     }
+    /// The folder of prompts that the configuration names, below the root.
+    pub fn prompt_folder(&self, config: &Config) -> Option<PathBuf> {
+        config.media.prompts.as_ref().map(|folder| self.paths().at(folder.get_ref()))
+    }
+    /// Whether every prompt that is mentioned is there.
+    ///
+    /// # Errors
+    /// Those that are not, with lines.
+    pub fn check_prompts(&self, config: &Config) -> anyhow::Result<()> {
+        let folder = self.prompt_folder(config);
+        let known = prompts::names(folder.as_deref(), config.host.prompt_language())?;
+        let path = self.config_path();
+        let text = std::fs::read_to_string(&path)?;
+        let problems = config.missing_prompts(&text, &known);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(ConfigError { file: path.display().to_string(), problems }.into())
+    }
 }
 
 /// The commands.
@@ -69,6 +89,7 @@ pub fn run(cli: Cli) -> ExitCode {
 
 fn check(place: &Place) -> anyhow::Result<()> {
     let config = place.load()?;
+    place.check_prompts(&config)?;
     println!(
         "{}: good: {} boards, {} groups, {} agents, {} emulated boards",
         place.config_path().display(),

@@ -6,5 +6,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod far_ends;
+pub mod media_shell;
 pub mod path;
 pub mod paths;
+pub mod prompts;
+pub mod rig;

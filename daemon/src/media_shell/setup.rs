@@ -1,0 +1,189 @@
+//! From the configuration to what the threads are built of.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use call::Number;
+use driver::span::Debounce;
+use driver::{Acknowledge, PortSettings};
+use dsp::ears::EarsSettings;
+use dsp::generate::ToneSpec;
+use dsp::pipeline::{Library, Pipeline, PipelineSettings, Recorded};
+use dsp::zones::{Zone, tone_steps};
+use media::{CallRate, GroupSettings, MediaSettings, SpanSettings};
+use signalling::Side;
+use tdm::{Law, LineMode, SpanId};
+
+use crate::config::{self, BoardAddress, Config};
+
+/// Recordings at once.
+const RECORDERS: u16 = 256;
+/// The beep before a conversation, in the notation of tone plans.
+const BEEP: &str = "1000/200 once";
+/// Framer accesses a millisecond over a socket, where each is a message there and back.
+const SOCKET_FRAMER_BUDGET: u8 = 1;
+/// Buffers of the ring when the file does not say.
+const RING: u8 = 8;
+
+/// Prompts by name, linear at 8 kHz.
+pub type Prompts = Vec<(String, Vec<i16>)>;
+
+/// A board to be driven.
+#[derive(Clone, Debug)]
+pub struct BoardPlan {
+    /// Where it is.
+    pub address: BoardAddress,
+    /// How it is driven.
+    pub settings: driver::Settings,
+    /// Its spans in the order of the ports.
+    pub spans: Vec<SpanId>,
+}
+
+/// Everything the call server's threads are built of.
+pub struct Plan {
+    /// The boards; the first in service ticks.
+    pub boards: Vec<BoardPlan>,
+    /// Spans of the pipeline: the highest number in use.
+    pub spans: usize,
+    /// The call server's settings.
+    pub media: MediaSettings,
+    /// What can be played.
+    pub library: Arc<Library>,
+    /// The host's zone.
+    pub zone: &'static Zone,
+}
+
+impl Plan {
+    /// The plan of `config` with these prompts.
+    ///
+    /// # Errors
+    /// What does not fit together although each part was checked.
+    pub fn new(config: &Config, prompts: &Prompts) -> Result<Self> {
+        let key = config.host.zone.get_ref();
+        let zone = Zone::by_key(key).with_context(|| format!("there is no zone `{key}`"))?;
+        let tones = tones(zone)?;
+        let library = Library::new(prompts, &tones).context("prompts and tones")?;
+        let boards: Vec<BoardPlan> = config
+            .spans
+            .board
+            .iter()
+            .map(|b| board(b, config.host.lockstep))
+            .collect::<Result<_>>()?;
+        let highest = boards.iter().flat_map(|b| &b.spans).map(|s| s.number()).max();
+        let names = tones
+            .iter()
+            .filter_map(|(name, _)| Some((name.clone(), library.tone(name)?)))
+            .collect();
+        let mut media = MediaSettings::new(names);
+        media.prompts = prompts.iter().map(|(name, _)| name.clone()).collect();
+        media.limits.recorders = RECORDERS;
+        groups(config, &mut media);
+        lines(config, &mut media);
+        media.check().context("the call server's settings")?;
+        Ok(Self { boards, spans: highest.unwrap_or(0), media, library: Arc::new(library), zone })
+    }
+
+    /// The pipeline of this plan with the reading ends of its recorders.
+    pub fn pipeline(&self) -> (Pipeline, Vec<rtrb::Consumer<Recorded>>) {
+        let ears = EarsSettings { law: Law::A, zones: vec![self.zone] };
+        Pipeline::new(PipelineSettings {
+            spans: vec![ears; self.spans],
+            library: Arc::clone(&self.library),
+            recorders: usize::from(RECORDERS),
+        })
+    }
+}
+
+/// The zone's tones and the beep.
+fn tones(zone: &Zone) -> Result<Vec<(String, ToneSpec)>> {
+    let mut seen = BTreeSet::new();
+    let mut tones: Vec<(String, ToneSpec)> = zone
+        .tones
+        .iter()
+        .filter(|tone| !tone.is_variant && seen.insert(tone.name))
+        .map(|tone| (tone.name.to_owned(), tone.spec))
+        .collect();
+    if !seen.contains("ringback") {
+        bail!("zone `{}` has no ring-back tone", zone.key);
+    }
+    if !seen.contains("beep") {
+        let beep = tone_steps(BEEP).ok().and_then(|specs| specs.first().copied());
+        tones.push(("beep".to_owned(), beep.context("the beep is no tone")?));
+    }
+    Ok(tones)
+}
+
+fn board(board: &config::Board, lockstep: bool) -> Result<BoardPlan> {
+    let lines = board.lines()?;
+    let default = Debounce::default();
+    let red = board.alarm_raise_millis.map_or(default.signal_millis, u64::from);
+    let settings = driver::Settings {
+        ring: board.ring.as_ref().map_or(RING, |ring| *ring.get_ref()),
+        framer_budget: SOCKET_FRAMER_BUDGET,
+        acknowledge: if lockstep { Acknowledge::Last } else { Acknowledge::First },
+        debounce: Debounce {
+            signal_millis: red,
+            frame_millis: board.alarm_raise_millis.map_or(default.frame_millis, u64::from),
+            indication_millis: board
+                .alarm_raise_millis
+                .map_or(default.indication_millis, u64::from),
+            remote_millis: board.alarm_yellow_millis.map_or(default.remote_millis, u64::from),
+            clear_millis: board.alarm_clear_millis.map_or(default.clear_millis, u64::from),
+        },
+        ..driver::Settings::default()
+    };
+    let mut plan = BoardPlan { address: board.address(), settings, spans: Vec::new() };
+    for (port, line) in lines.iter().enumerate() {
+        let mode = LineMode { crc4: line.crc4 };
+        let place = plan.settings.ports.get_mut(port).context("a board has 8 ports at most")?;
+        *place = Some(PortSettings { mode, timing: line.timing });
+        plan.spans.push(line.span);
+    }
+    Ok(plan)
+}
+
+fn groups(config: &Config, media: &mut MediaSettings) {
+    for group in &config.media.group {
+        let spans: Vec<SpanId> = group
+            .spans
+            .iter()
+            .filter_map(|n| SpanId::new(usize::from(*n.get_ref()).checked_sub(1)?))
+            .collect();
+        let side = match group.side {
+            config::Side::User => Side::User,
+            config::Side::Network => Side::Network,
+        };
+        media.spans.extend(spans.iter().map(|&span| SpanSettings::e1(span, side)));
+        let rate = group.calls_per_second.as_ref().map(|per_second| {
+            let per_second = *per_second.get_ref();
+            CallRate { per_second, burst: group.burst.as_ref().map_or(per_second, |b| *b.get_ref()) }
+        });
+        media.groups.push(GroupSettings {
+            name: group.name.get_ref().clone(),
+            spans,
+            capacity: group.capacity.as_ref().map(|c| *c.get_ref()),
+            rate,
+            number: group.number.as_ref().map(|n| Number::unknown(n.get_ref().as_str())),
+        });
+    }
+}
+
+/// Prompts the call server plays by itself: those of the file, else those of the house when they are there.
+fn lines(config: &Config, media: &mut MediaSettings) {
+    let known: BTreeSet<&str> = media.prompts.iter().map(String::as_str).collect();
+    let pick = |chosen: &Option<toml::Spanned<String>>, usual: &[&str]| {
+        chosen.as_ref().map(|c| c.get_ref().clone()).or_else(|| {
+            usual.iter().find(|name| known.contains(**name)).map(|name| (*name).to_owned())
+        })
+    };
+    let music = pick(&config.media.music, &["music"]);
+    let announcement = pick(&config.media.announcement, &["announce", "orphan"]);
+    let safe_harbour = pick(&config.media.safe_harbour, &["safe_harbour"]);
+    (media.music, media.announcement, media.safe_harbour) = (music, announcement, safe_harbour);
+    media.orphan = match config.media.orphan {
+        config::Orphan::Ring => media::Orphan::Ring,
+        config::Orphan::Reject => media::Orphan::Reject,
+        config::Orphan::Announce => media::Orphan::Announce,
+    };
+}
