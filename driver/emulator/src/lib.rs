@@ -16,6 +16,8 @@ pub mod server;
 
 pub use board::{Board, BoardCounters, Lockstep, NotBuilt};
 pub use clock::BoardClock;
-pub use far::{Link, Loopback};
+pub use far::{
+    BadMeeting, DChannel, DChannelCounters, E1, E1Clock, E1Counters, Link, Loopback, Meeting,
+};
 pub use fault::{BoardFault, Fault};
 pub use line::{Errors, FarEnd, Frames, Signal};
