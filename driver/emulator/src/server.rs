@@ -88,24 +88,47 @@ pub struct ServerCounters {
     pub stalls: u64,
 }
 
+/// A card a server can serve: lockstep has to know how far its host is.
+pub trait Served: Device {
+    /// It runs and interrupts: somebody is there to wait for.
+    fn is_ticking(&self) -> bool;
+    /// The host is done with the last millisecond.
+    fn tick_taken(&self, rule: Lockstep) -> bool;
+}
+
+impl Served for Board {
+    fn is_ticking(&self) -> bool {
+        self.is_ticking()
+    }
+    fn tick_taken(&self, rule: Lockstep) -> bool {
+        self.tick_taken(rule)
+    }
+}
+
 /// Work for the thread that has the board.
-type Post = Box<dyn FnOnce(&mut Board, &ServerCounters) + Send>;
+type Post<B> = Box<dyn FnOnce(&mut B, &ServerCounters) + Send>;
 
 /// Reaches a server from another thread: to break the board, to look at it, to end it.
-#[derive(Clone)]
-pub struct Handle {
-    posts: Sender<Post>,
+pub struct Handle<B = Board> {
+    posts: Sender<Post<B>>,
     wake: Arc<EventFd>,
     stop: Arc<AtomicBool>,
 }
 
-impl Handle {
+impl<B> Clone for Handle<B> {
+    fn clone(&self) -> Self {
+        let (posts, wake, stop) = (self.posts.clone(), self.wake.clone(), self.stop.clone());
+        Self { posts, wake, stop }
+    }
+}
+
+impl<B> Handle<B> {
     fn wake(&self) {
         // The counter cannot fill up: it is emptied at each look.
         let _ = self.wake.write(1);
     }
     /// Lets the server do `work` on its board before the next millisecond.
-    pub fn post(&self, work: impl FnOnce(&mut Board, &ServerCounters) + Send + 'static) {
+    pub fn post(&self, work: impl FnOnce(&mut B, &ServerCounters) + Send + 'static) {
         // A server that ended has no use for it.
         let _ = self.posts.send(Box::new(work));
         self.wake();
@@ -113,7 +136,7 @@ impl Handle {
     /// As [`Handle::post`], and waits for the result; nothing when the server ended.
     pub fn with<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Board, &ServerCounters) -> T + Send + 'static,
+        work: impl FnOnce(&mut B, &ServerCounters) -> T + Send + 'static,
     ) -> Option<T> {
         let (answer, result) = channel();
         self.post(move |board, counters| {
@@ -129,12 +152,12 @@ impl Handle {
 }
 
 /// A board's socket.
-pub struct Server {
+pub struct Server<B = Board> {
     listener: UnixListener,
     path: PathBuf,
     settings: Settings,
-    handle: Handle,
-    posts: Receiver<Post>,
+    handle: Handle<B>,
+    posts: Receiver<Post<B>>,
     counters: ServerCounters,
 }
 
@@ -143,7 +166,7 @@ struct Client {
     session: Session,
 }
 
-impl Server {
+impl<B: Served> Server<B> {
     /// Listens at `path`. A socket that a process left behind there is taken over.
     ///
     /// # Errors
@@ -165,7 +188,7 @@ impl Server {
         Ok(Self { listener, path: path.to_owned(), settings, handle, posts, counters })
     }
     /// A way to reach the server while it runs.
-    pub fn handle(&self) -> Handle {
+    pub fn handle(&self) -> Handle<B> {
         self.handle.clone()
     }
 
@@ -173,7 +196,7 @@ impl Server {
     ///
     /// # Errors
     /// When the system does not let it wait or listen any more; never because of what a client does.
-    pub fn run(&mut self, board: &mut Board) -> io::Result<ServerCounters> {
+    pub fn run(&mut self, board: &mut B) -> io::Result<ServerCounters> {
         let epoch = std::time::Instant::now();
         let now = || Instant::default().plus(epoch.elapsed());
         let mut pace = Pace::new(self.settings, now());
@@ -215,7 +238,7 @@ impl Server {
         Ok(self.counters)
     }
 
-    fn host(&self, board: &Board) -> Host {
+    fn host(&self, board: &B) -> Host {
         let taken = board.tick_taken(self.settings.lockstep);
         Host { ticking: board.is_ticking(), taken }
     }
@@ -248,7 +271,7 @@ impl Server {
         Ok((woken, ready))
     }
 
-    fn do_posts(&mut self, board: &mut Board) {
+    fn do_posts(&mut self, board: &mut B) {
         // Emptied before the posts are: one that comes meanwhile wakes again.
         let _ = self.handle.wake.read();
         while let Ok(work) = self.posts.try_recv() {
@@ -270,7 +293,7 @@ impl Server {
     }
 
     /// Answers what the client asked; `false` when it is gone.
-    fn serve(&mut self, board: &mut Board, client: &mut Client) -> bool {
+    fn serve(&mut self, board: &mut B, client: &mut Client) -> bool {
         let mut answer = Vec::with_capacity(64);
         for _ in 0..MESSAGES_AT_ONCE {
             let header = match client.stream.look() {
@@ -292,7 +315,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl<B> Drop for Server<B> {
     fn drop(&mut self) {
         // Somebody else may have removed it.
         let _ = std::fs::remove_file(&self.path);
