@@ -1,6 +1,6 @@
 //! One PCI function, seen from the host ([`Bus`]) and from the card ([`Device`]).
 //!
-//! Three back ends carry the host side: [`in_process`], vfio-user over a socket, and (in a later
+//! Three back ends carry the host side: [`in_process`], [`VfioUser`] over a socket, and (in a later
 //! version) the kernel's VFIO. [`conformance`] holds them to one behaviour; [`Trace`], [`Delay`] and
 //! [`Break`] wrap any of them. All `unsafe` of PCI is in this crate.
 //!
@@ -17,12 +17,12 @@
 
 mod addresses;
 mod card;
-mod descriptors;
 pub mod conformance;
+mod descriptors;
 mod host;
 mod in_process;
 mod mapping;
-// vfio_user
+mod vfio_user;
 mod wrappers;
 
 pub use card::{Device, HostMemory};
@@ -32,4 +32,5 @@ pub use host::{Bus, BusError, DmaMemory, DmaRegion, Result, Space};
 pub use in_process::{Card, InProcess, in_process};
 pub use mapping::SharedMapping;
 
+pub use vfio_user::{ANSWER_TIMEOUT, VfioUser};
 pub use wrappers::{Access, Break, Delay, Failure, Trace};
