@@ -73,8 +73,6 @@ pub(crate) enum Note {
     NobodyWaits,
     /// The channel the far end wanted is not free.
     ChannelUnacceptable,
-    /// Collisions or a missing channel ended the attempts.
-    NoChannel,
     /// The board of its span is gone.
     BoardGone,
 }
@@ -90,7 +88,6 @@ impl Note {
             Self::SafeHarbour => String::from("released after the safe-harbour prompt"),
             Self::NobodyWaits => String::from("nobody waits for it any more"),
             Self::ChannelUnacceptable => String::from("the far end moved it to a taken channel"),
-            Self::NoChannel => String::from("no channel after a collision"),
             Self::BoardGone => String::from("board gone"),
         }
     }
@@ -127,7 +124,6 @@ pub(crate) fn unanswered(call: Unanswered) -> (Outcome, String) {
         Some(note @ (Note::Command | Note::NobodyWaits)) if rings => {
             (Outcome::NoAnswer, format!("{} while it rang", note.words()))
         }
-        Some(Note::NoChannel) => (Outcome::Congestion, Note::NoChannel.words()),
         Some(note) => (Outcome::Other, note.words()),
         None => {
             let cause = call.cause.map_or_else(String::new, |c| format!("cause {c}, "));

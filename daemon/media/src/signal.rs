@@ -34,7 +34,8 @@ impl Media {
                 }
             }
             Event::Ended { key, timeslot: _, clearing, glare } => {
-                if let Some(id) = self.known(span, key) {
+                // Calls refused at the door, and those of a lost board, end unnoticed.
+                if let Some(&id) = self.keys.get(&(span, key)) {
                     self.over(id, clearing, glare);
                 }
             }

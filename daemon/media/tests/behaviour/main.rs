@@ -4,3 +4,10 @@
 
 mod bench;
 mod calls;
+mod flows;
+mod lease;
+mod persons;
+mod simulation;
+mod switching;
+mod transfers;
+mod upkeep;
