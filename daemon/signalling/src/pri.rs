@@ -99,6 +99,7 @@ impl Interface {
                     }
                     LinkOutput::Event(LinkEvent::Up) => self.engine.link_up(now),
                     LinkOutput::Event(LinkEvent::Reset) => self.engine.link_reset(now),
+                    LinkOutput::Event(LinkEvent::Renewed) => self.engine.link_renewed(now),
                     LinkOutput::Event(LinkEvent::Down) => self.engine.link_down(now),
                     LinkOutput::Wait(_) => {}
                 }

@@ -12,13 +12,11 @@ mod header;
 mod message;
 mod number;
 mod status;
-#[cfg(test)]
-mod tests;
 
 pub use channels::ChannelId;
 pub use compose::Composer;
 pub use element::{Element, Elements};
 pub use engine::{Counters, Engine, EngineOutput};
 pub use header::{CallReference, Header, MessageType, ParseError};
-pub use message::{Body, CauseElement, Found, ProgressElement, RestartClass};
+pub use message::{Bearer, Body, CauseElement, Found, ProgressElement, RestartClass};
 pub use number::{compose_called, compose_calling, parse_called, parse_calling};

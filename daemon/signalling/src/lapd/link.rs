@@ -19,6 +19,8 @@ pub enum LinkEvent {
     Up,
     /// Established anew without having been down; messages may be lost.
     Reset,
+    /// Established anew without having been down; nothing was on its way. The peer may have started afresh.
+    Renewed,
     /// Down. The link goes on trying by itself as long as the line is up.
     Down,
     /// A message of the peer.
@@ -26,6 +28,8 @@ pub enum LinkEvent {
 }
 
 /// What [`Link::poll`] yields.
+// A frame is handed on at once and by value: boxing it would cost more than its size.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkOutput {
     /// A frame for the line, without FCS.
@@ -445,6 +449,8 @@ impl Link {
         } else if lost {
             self.messages.clear();
             self.tell(LinkEvent::Reset);
+        } else {
+            self.tell(LinkEvent::Renewed);
         }
         self.transmit(now);
     }

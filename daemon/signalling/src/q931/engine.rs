@@ -255,6 +255,10 @@ impl Engine {
         self.enquire_all(now);
         self.restart_again(now);
     }
+    /// Layer 2 was established anew and lost nothing: only make sure that the peer still knows the calls.
+    pub fn link_renewed(&mut self, now: Instant) {
+        self.enquire_all(now);
+    }
     /// Layer 2 is down. Active calls wait for T309, the others are over. Q.931, §5.8.9.
     pub fn link_down(&mut self, now: Instant) {
         self.link_up = false;

@@ -61,15 +61,10 @@ impl Engine {
         None
     }
 
-    /// The first answer settles the channel. §5.1.2, §5.2.3. `Err`: the call is being released.
-    fn settle(
-        &mut self,
-        now: Instant,
-        mut call: Call,
-        body: &Body<'_>,
-    ) -> Result<Call, Option<Call>> {
+    /// The first answer settles the channel. §5.1.2, §5.2.3. `None`: the call is kept here, on its way out.
+    fn settle(&mut self, now: Instant, mut call: Call, body: &Body<'_>) -> Option<Call> {
         if call.settled {
-            return Ok(call);
+            return Some(call);
         }
         let named = body.channel.good().and_then(ChannelId::single);
         let acceptable = match (named, call.timeslot) {
@@ -85,11 +80,13 @@ impl Engine {
             let cause = Cause::CHANNEL_UNACCEPTABLE;
             let clearing = *call.clearing.get_or_insert(self.own(cause));
             self.tell(Event::Clearing { key: call.key, clearing });
-            return Err(self.release(now, call, Some(cause)));
+            let kept = self.release(now, call, Some(cause));
+            self.keep(kept);
+            return None;
         }
         call.timeslot = named.or(call.timeslot);
         call.settled = true;
-        Ok(call)
+        Some(call)
     }
     pub(super) fn on_setup_acknowledge(
         &mut self,
@@ -116,10 +113,7 @@ impl Engine {
         timer: Timer,
     ) -> Option<Call> {
         let first = !call.settled;
-        let mut call = match self.settle(now, call, body) {
-            Ok(call) => call,
-            Err(kept) => return kept,
-        };
+        let mut call = self.settle(now, call, body)?;
         call.phase = phase;
         call.timer = timer.from(now, &self.settings.timers);
         if body.is_in_band() {
@@ -145,10 +139,7 @@ impl Engine {
         call: Call,
         body: &Body<'_>,
     ) -> Option<Call> {
-        let mut call = match self.settle(now, call, body) {
-            Ok(call) => call,
-            Err(kept) => return kept,
-        };
+        let mut call = self.settle(now, call, body)?;
         call.phase = Phase::Alerting;
         call.timer = Timer::T301.from(now, &self.settings.timers);
         if let Some(timeslot) = call.timeslot {
@@ -171,10 +162,7 @@ impl Engine {
         Some(call)
     }
     pub(super) fn on_connect(&mut self, now: Instant, call: Call, body: &Body<'_>) -> Option<Call> {
-        let call = match self.settle(now, call, body) {
-            Ok(call) => call,
-            Err(kept) => return kept,
-        };
+        let call = self.settle(now, call, body)?;
         let dialect = self.settings.dialect;
         if self.settings.side == Side::Network || dialect.user_acknowledges_connect {
             let message = self.compose(&call, MessageType::ConnectAcknowledge);

@@ -24,6 +24,8 @@ pub struct Bench {
     pub sent: Vec<(usize, Vec<u8>)>,
     /// Frames lost of those sent to this end.
     pub loss: [f64; 2],
+    /// Frames lost so far.
+    pub lost: u64,
     /// Nothing gets through.
     pub cut: bool,
     line: [VecDeque<(Instant, Frame)>; 2],
@@ -56,6 +58,7 @@ impl Bench {
             events: Default::default(),
             sent: Vec::new(),
             loss: [0.0; 2],
+            lost: 0,
             cut: false,
             line: Default::default(),
             wake: [None; 2],
@@ -126,6 +129,7 @@ impl Bench {
             if arrivals[to].is_some_and(|at| at <= self.now) {
                 if let Some((_, frame)) = self.line[to].pop_front() {
                     let lost = self.rng.chance(self.loss[to]);
+                    self.lost += u64::from(self.cut || lost);
                     if !self.cut && !lost {
                         self.ends[to].handle_frame(self.now, frame.octets());
                         self.drain(to);
