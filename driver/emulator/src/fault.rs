@@ -17,6 +17,9 @@ pub enum Fault {
     RemoteAlarm,
     /// Neither side hears the other.
     Cut,
+    /// Once: the framer's receive buffer ran dry, and one frame is heard again in place of the next. A
+    /// line whose clock is slower does that over and over.
+    Slip,
     /// Received bits are wrong by chance, this share of them (0 to 0.5).
     BitErrors(f64),
 }
@@ -42,6 +45,7 @@ pub(crate) struct LineFaults {
     alarm_indication: bool,
     remote_alarm: bool,
     cut: bool,
+    slip: bool,
     errors: Option<BitErrors>,
 }
 
@@ -53,6 +57,7 @@ impl LineFaults {
             Fault::AlarmIndication => self.alarm_indication = true,
             Fault::RemoteAlarm => self.remote_alarm = true,
             Fault::Cut => self.cut = true,
+            Fault::Slip => self.slip = true,
             Fault::BitErrors(rate) => self.errors = BitErrors::new(rate, rng),
         }
     }
@@ -79,6 +84,11 @@ impl LineFaults {
             }
             other => other,
         }
+    }
+
+    /// Whether this millisecond has a slip.
+    pub(crate) fn take_slip(&mut self) -> bool {
+        core::mem::take(&mut self.slip)
     }
 
     /// Calls `wrong` for every wrong bit of the next `bits` received.

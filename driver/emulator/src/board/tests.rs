@@ -453,6 +453,23 @@ fn bit_errors_are_counted_in_the_next_second_and_clear_by_it() {
 }
 
 #[test]
+fn a_slip_repeats_one_frame_once_and_says_so() {
+    let mut host = looped(&GEN5, 2, false);
+    host.framer_put(0, &falc::GCR, falc::GCR_VIS);
+    host.ticks(10);
+    host.framer_get(0, &falc::ISR3);
+    for buffer in 0..2 {
+        (0..8).for_each(|sample| host.send(buffer, 0, 12, sample, sample as u8));
+    }
+    host.board.inject(0, Fault::Slip);
+    host.ticks(2);
+    let heard = [0, 1].map(|buffer| [0, 1, 2, 7].map(|n| host.received(buffer, 0, 12, n)));
+    assert_eq!(heard, [[0, 0, 1, 6], [0, 1, 2, 7]]);
+    assert_eq!(host.framer_get(0, &falc::ISR3), falc::ISR3_RSN);
+    assert_eq!(host.status(0), 0, "the framer writes timeslot 0 behind its buffer");
+}
+
+#[test]
 fn too_many_bit_errors_lose_the_frame() {
     let mut host = looped(&GEN5, 2, false);
     host.ticks(10);

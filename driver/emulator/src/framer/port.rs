@@ -335,6 +335,12 @@ impl Port {
         }
     }
 
+    /// A frame was repeated.
+    pub(crate) fn slip(&mut self) {
+        self.note(true, falc::ESM_SLIP);
+        self.raise(falc::ISR3.offset, falc::ISR3_RSN);
+    }
+
     /// A second of the board's clock has passed.
     pub(crate) fn second(&mut self) {
         if self.has(falc::FMR1.offset, falc::FMR1_ECM) {

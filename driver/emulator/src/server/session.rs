@@ -22,7 +22,7 @@ const IRQ_MASKABLE: u32 = 2;
 const IRQ_AUTOMASKED: u32 = 4;
 const DEVICE_RESETTABLE: u32 = 1;
 const DEVICE_PCI: u32 = 2;
-const UNMAP_ALL: u32 = 1 << 2;
+const UNMAP_ALL: u32 = 1 << 1;
 /// What this server can take, as the protocol's JSON.
 const CAPABILITIES: &str = "{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":1048576}}";
 
