@@ -3,8 +3,18 @@
 //! Two doors: [`ears`] hears a span's lanes (detectors), [`pipeline`] joins ears, players, recorders and
 //! the switch into one step a millisecond. This crate never sees a call.
 
+mod answer;
+mod beep;
+mod dtmf;
 pub mod ears;
+mod fax;
+mod frame;
 pub mod g711;
 pub mod generate;
+pub mod lanes;
 pub mod pipeline;
+mod progress;
+mod spectrum;
+mod tones;
+mod voice;
 pub mod zones;

@@ -1,0 +1,280 @@
+//! `trunkline analyze`: the very ears of the pipeline over recordings, 32 files at a time in the lanes of a span.
+//!
+//! One JSON object a line: `{"file": as given, "t_ms": last sample seen, "event": …, "value": …}`.
+//! Files are 8 kHz mono WAV (16-bit PCM, A-law, µ-law) or raw octets (`.al`, `.ul`). PCM is coded into the
+//! law of `--law` first, because the ears hear timeslots.
+
+mod audio;
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use dsp::ears::{Answerer, Ears, EarsSettings, Fax, Heard, Hearing, Listen, Sound};
+use dsp::zones::Zone;
+use tdm::{Block, Law, SAMPLES, SampleTime, TIMESLOTS, Timeslot};
+
+/// Milliseconds of silence heard after the end of a file, so that what its last sample decides is decided.
+const TAIL_MILLIS: usize = 0;
+
+/// What `analyze` is asked for.
+#[derive(Args, Clone, Debug)]
+pub struct AnalyzeArgs {
+    /// Tone plans to listen with, by ISO key (`cn,us`); all zones when absent.
+    #[arg(long, value_delimiter = ',')]
+    pub zone: Vec<String>,
+    /// The law of the timeslots that PCM files are coded into.
+    #[arg(long, default_value = "a")]
+    pub law: LawName,
+    /// Events to print: dtmf, fax, cpa, amd, beep, dial, call_waiting; all but the last two when absent.
+    #[arg(long, value_delimiter = ',')]
+    pub detect: Vec<Detect>,
+    /// Which part of a call the files are: early media, the time after CONNECT, or either.
+    #[arg(long, default_value = "both")]
+    pub phase: Phase,
+    /// Threads, each with its own span.
+    #[arg(long, default_value_t = 1)]
+    pub threads: usize,
+    /// Recordings.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// A companding law on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum LawName {
+    A,
+    U,
+}
+
+/// The part of a call a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Phase {
+    Early,
+    Answered,
+    Both,
+}
+
+/// An event that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+#[value(rename_all = "snake_case")]
+pub enum Detect {
+    Dtmf,
+    R2f,
+    R2b,
+    Bellmf,
+    Fax,
+    Cpa,
+    Amd,
+    Beep,
+    Dial,
+    CallWaiting,
+}
+
+/// Which events are printed.
+#[derive(Clone, Debug)]
+struct Wanted(Vec<Detect>);
+
+impl Wanted {
+    fn of(asked: &[Detect], phase: Phase) -> Result<Self> {
+        use Detect::*;
+        if let Some(missing) = asked.iter().find(|detect| matches!(detect, R2f | R2b | Bellmf)) {
+            bail!("--detect {missing:?}: this receiver is not built yet");
+        }
+        let mut wanted =
+            if asked.is_empty() { vec![Dtmf, Fax, Cpa, Amd, Beep] } else { asked.to_vec() };
+        wanted.retain(|detect| match phase {
+            Phase::Early => !matches!(detect, Amd | Beep),
+            Phase::Answered => !matches!(detect, Cpa | Dial | CallWaiting),
+            Phase::Both => true,
+        });
+        Ok(Self(wanted))
+    }
+    fn has(&self, detect: Detect) -> bool {
+        self.0.contains(&detect)
+    }
+    fn listen(&self) -> Listen {
+        Listen {
+            dtmf: self.has(Detect::Dtmf),
+            progress: self.has(Detect::Cpa)
+                || self.has(Detect::Dial)
+                || self.has(Detect::CallWaiting),
+            answer: self.has(Detect::Amd),
+            fax: self.has(Detect::Fax),
+            beep: self.has(Detect::Beep),
+        }
+    }
+}
+
+/// Runs `analyze`, writing to standard output.
+///
+/// # Errors
+/// When a zone is unknown, or output cannot be written. A file that cannot be read is reported on standard
+/// error, the others go on, and the command fails at the end.
+pub fn run(args: &AnalyzeArgs) -> Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    analyze(args, &mut out)
+}
+
+/// Runs `analyze`, writing to `out`.
+///
+/// # Errors
+/// As [`run`].
+pub fn analyze(args: &AnalyzeArgs, out: &mut impl Write) -> Result<()> {
+    let zones = args
+        .zone
+        .iter()
+        .map(|key| Zone::by_key(key).with_context(|| format!("--zone {key}: no such zone")))
+        .collect::<Result<Vec<_>>>()?;
+    let law = match args.law {
+        LawName::A => Law::A,
+        LawName::U => Law::Mu,
+    };
+    let wanted = Wanted::of(&args.detect, args.phase)?;
+    let threads = args.threads.clamp(1, 256);
+    let mut unread = 0;
+    // A span's worth of files for each thread at a time: memory stays small however many files there are.
+    for batch in args.files.chunks(TIMESLOTS * threads) {
+        let settings = EarsSettings { law, zones: zones.clone() };
+        let spans = std::thread::scope(|scope| {
+            let workers: Vec<_> = batch
+                .chunks(TIMESLOTS)
+                .map(|files| {
+                    let (settings, wanted) = (settings.clone(), &wanted);
+                    scope.spawn(move || span(files, settings, wanted))
+                })
+                .collect();
+            workers.into_iter().map(std::thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        for span in spans {
+            let Ok(span) = span else { bail!("an analysing thread failed") };
+            unread += span.unread.len();
+            for (file, why) in span.unread {
+                eprintln!("{}: {why:#}", file.display());
+            }
+            for line in span.lines {
+                writeln!(out, "{line}")?;
+            }
+        }
+    }
+    out.flush()?;
+    if unread > 0 {
+        bail!("{unread} of {} files could not be read", args.files.len());
+    }
+    Ok(())
+}
+
+/// What came of up to 32 files.
+struct Heardings {
+    lines: Vec<String>,
+    unread: Vec<(PathBuf, anyhow::Error)>,
+}
+
+/// Hears up to 32 files at once, one in each lane.
+fn span(files: &[PathBuf], settings: EarsSettings, wanted: &Wanted) -> Heardings {
+    let law = settings.law;
+    let mut ears = Ears::new(settings);
+    let mut unread = Vec::new();
+    let mut tracks: Vec<Vec<u8>> = Vec::new();
+    for (lane, file) in files.iter().enumerate() {
+        let octets = match audio::read(file, law) {
+            Ok(octets) => octets,
+            Err(why) => {
+                unread.push((file.clone(), why));
+                Vec::new()
+            }
+        };
+        if !octets.is_empty()
+            && let Some(timeslot) = Timeslot::new(lane)
+        {
+            ears.listen(timeslot, wanted.listen());
+        }
+        tracks.push(octets);
+    }
+    let mut lines: Vec<Vec<String>> = vec![Vec::new(); files.len()];
+    let millis = tracks.iter().map(|octets| octets.len().div_ceil(SAMPLES)).max().unwrap_or(0);
+    let mut block = Block::idle(law);
+    for milli in 0..millis + TAIL_MILLIS {
+        block.at = SampleTime::millis(milli as u64);
+        for (n, row) in block.octets.iter_mut().enumerate() {
+            for (octet, track) in row.iter_mut().zip(&tracks) {
+                *octet = track.get(milli * SAMPLES + n).copied().unwrap_or(law.idle());
+            }
+        }
+        for (lane, octets) in tracks.iter().enumerate() {
+            // A file that is over no longer costs anything.
+            if octets.len().div_ceil(SAMPLES) == milli
+                && let Some(timeslot) = Timeslot::new(lane)
+            {
+                ears.listen(timeslot, Listen::default());
+            }
+        }
+        ears.hear(&block, &mut |hearing| {
+            let lane = usize::from(hearing.lane);
+            if let (Some(lines), Some(file)) = (lines.get_mut(lane), files.get(lane)) {
+                lines.extend(line(file, &hearing, wanted));
+            }
+        });
+    }
+    Heardings { lines: lines.into_iter().flatten().collect(), unread }
+}
+
+/// The line of a hearing; `None` when it was not asked for.
+fn line(file: &Path, hearing: &Hearing, wanted: &Wanted) -> Option<String> {
+    let key = |key: u8| serde_json::Value::from(char::from(key).to_string());
+    let (event, value) = match hearing.heard {
+        Heard::Dtmf(digit) if wanted.has(Detect::Dtmf) => ("dtmf", key(digit)),
+        Heard::Fax(fax) if wanted.has(Detect::Fax) => ("fax", fax_name(fax).into()),
+        Heard::Progress(sound) => {
+            let (detect, name) = sound_name(sound);
+            if !wanted.has(detect) {
+                return None;
+            }
+            ("cpa", name.into())
+        }
+        Heard::Answer { who, .. } if wanted.has(Detect::Amd) => ("amd", answerer_name(who).into()),
+        Heard::Beep(hz) if wanted.has(Detect::Beep) => ("beep", hz.into()),
+        _ => return None,
+    };
+    let t_ms = (hearing.at.as_samples() + 1) as f64 / 8.0;
+    let file = file.to_string_lossy();
+    let line = serde_json::json!({ "file": file, "t_ms": t_ms, "event": event, "value": value });
+    Some(line.to_string())
+}
+
+fn sound_name(sound: Sound) -> (Detect, &'static str) {
+    match sound {
+        Sound::Ringback => (Detect::Cpa, "ringback"),
+        Sound::Busy => (Detect::Cpa, "busy"),
+        Sound::Congestion => (Detect::Cpa, "congestion"),
+        Sound::Vacant => (Detect::Cpa, "vacant"),
+        Sound::Sit => (Detect::Cpa, "sit"),
+        Sound::Announcement => (Detect::Cpa, "announcement"),
+        Sound::Music => (Detect::Cpa, "music"),
+        Sound::Talk => (Detect::Cpa, "talk"),
+        Sound::Dial => (Detect::Dial, "dial"),
+        Sound::CallWaiting => (Detect::CallWaiting, "call_waiting"),
+    }
+}
+
+const fn fax_name(fax: Fax) -> &'static str {
+    match fax {
+        Fax::Cng => "cng",
+        Fax::Ced => "ced",
+        Fax::Preamble => "preamble",
+    }
+}
+
+const fn answerer_name(who: Answerer) -> &'static str {
+    match who {
+        Answerer::Human => "human",
+        Answerer::Machine => "machine",
+        Answerer::NotSure => "notsure",
+        Answerer::Fax => "fax",
+        Answerer::Silence => "silence",
+    }
+}

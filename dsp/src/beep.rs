@@ -1,0 +1,32 @@
+//! The beep after which one may speak: a single steady tone, 0.1 to 2 s, then quiet.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+use crate::fax;
+use crate::tones::Tone;
+
+/// Frequencies beeps have been met at; 2100 Hz and up is a modem's.
+const HZ: core::ops::RangeInclusive<f32> = 350.0..=2050.0;
+const MILLIS: core::ops::RangeInclusive<u32> = 96..=2000;
+/// A voice holds no tone so purely.
+const SHARE_MIN: f32 = 0.90;
+/// Nor for long at one frequency: what a short one may drift, in Hz.
+const DRIFT_MAX_HZ: f32 = 12.0;
+/// From this length on a glide is a beep as well.
+const GLIDE_MILLIS: u32 = 160;
+
+/// The frequency of the beep that `tone`, which has just ended, was; `None` when it was something else.
+pub fn beep_of(tone: &Tone) -> Option<u16> {
+    let is_beep = HZ.contains(&tone.hz[0])
+        && MILLIS.contains(&tone.millis())
+        && tone.share >= SHARE_MIN
+        && !tone.is_cut_off
+        && (tone.drift_hz <= DRIFT_MAX_HZ || tone.millis() >= GLIDE_MILLIS)
+        && !fax::is_cng(tone);
+    is_beep.then_some(tone.hz[0] as u16)
+}

@@ -1,0 +1,340 @@
+//! Call progress: the tones of the network by their cadence; speech and music of early media, roughly.
+//!
+//! What is heard becomes a list of marks, tone and pause in turn, each with its duration; it is held
+//! against every pattern of the zones, from any starting point, as it grows. A verdict falls as soon as
+//! what was heard agrees with one class only (nearly: plans contradict each other) and is long enough
+//! for speech not to have done it by chance. Special information tones are known by their three rising
+//! frequencies, in any zone. E.180, E.182.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+mod plans;
+
+pub use plans::Plans;
+use plans::{Mark, Votes};
+
+use crate::ears::Sound;
+use crate::frame::Frame;
+use crate::spectrum::HOP_MILLIS;
+use crate::tones::{Change, Tone};
+
+/// Tones and pauses that are remembered.
+const MARKS_MAX: usize = 12;
+/// The pause after an on-period after which it is sure to be one.
+const PAUSE_MILLIS: u32 = 120;
+/// A tone that goes on so long needs no end to be known.
+const LONG_TONE_MILLIS: u32 = 1380;
+/// And so long, to be none of the interrupted ones.
+const ENDLESS_MILLIS: u32 = 3200;
+/// A pause longer than any cadence's.
+const PAUSE_MAX_MILLIS: u32 = 16_000;
+/// The first on-period of a ring-back is at least so long.
+const RING_MILLIS_MIN: u32 = 250;
+/// Share of the votes a class needs.
+const MAJORITY: f32 = 0.7;
+/// With so many marks the greatest share is enough: the plans contradict each other.
+const MARKS_ENOUGH: usize = 6;
+/// Frames between two counts of the votes while nothing changes.
+const RECOUNT_FRAMES: u8 = 8;
+/// The tones of a cadence hold at least this share of the power.
+const SHARE_MIN: f32 = 0.80;
+/// And move at most so far. Slow enough drift would be a voice.
+const DRIFT_MAX_HZ: f32 = 20.0;
+/// Sound that is no tone, between the tones, after which it is no cadence.
+const OTHER_MAX_MILLIS: u32 = 120;
+
+/// Lowest and highest frequency of each of the three special information tones. E.180, §7; the
+/// North American codes lie inside.
+const SIT_HZ: [core::ops::RangeInclusive<f32>; 3] =
+    [890.0..=1010.0, 1340.0..=1470.0, 1730.0..=1860.0];
+/// How long each is: 330 ± 70 ms, and the codes' 274 and 380 ± 5 %.
+const SIT_MILLIS: core::ops::RangeInclusive<u32> = 220..=460;
+/// The most between two of them, with what framing adds to 30 ms.
+const SIT_GAP_MILLIS: u32 = 70;
+
+/// The progress receiver of one lane.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    marks: [Mark; MARKS_MAX],
+    len: usize,
+    /// When the latest tone ended.
+    ended_millis: Option<u32>,
+    /// Other sound since then.
+    other_millis: u32,
+    sit_stage: usize,
+    sit_end_millis: u32,
+    until_recount: u8,
+    said: Option<Sound>,
+    scene: Scene,
+}
+
+impl Progress {
+    /// Takes what changed among the tones at `at_millis`.
+    pub fn change(&mut self, change: &Change) {
+        match change {
+            Change::Began(tone) => {
+                if let Some(ended) = self.ended_millis
+                    && self.len > 0
+                    && self.other_millis <= OTHER_MAX_MILLIS
+                {
+                    self.pause(tone.from_millis.saturating_sub(ended));
+                } else {
+                    self.len = 0;
+                }
+                let is_cut = tone.from_millis <= 40;
+                self.push(Mark { hz: tone.hz, millis: 0, is_open: true, is_cut });
+            }
+            Change::Ended(tone) => {
+                self.close(tone);
+                self.sit(tone);
+            }
+        }
+        self.until_recount = 0;
+    }
+
+    /// Takes a frame; `tone` is what sounds, `is_voice` whether anything is louder than the line.
+    pub fn take(
+        &mut self,
+        at_millis: u32,
+        frame: &Frame,
+        tone: Option<&Tone>,
+        is_voice: bool,
+        plans: &Plans,
+    ) -> Option<Sound> {
+        if tone.is_some() {
+            self.other_millis = 0;
+        } else if is_voice {
+            self.other_millis = self.other_millis.saturating_add(HOP_MILLIS);
+            if self.other_millis > OTHER_MAX_MILLIS {
+                (self.len, self.sit_stage) = (0, 0);
+            }
+        }
+        let scene = self.scene.take(frame, tone, is_voice);
+        self.grow(at_millis, tone);
+        let sound = self.sit_now(tone).or_else(|| self.recount(plans)).or_else(|| {
+            // Between the tones of a cadence there is no scene.
+            scene.filter(|_| self.len == 0)
+        })?;
+        if self.said == Some(sound) {
+            return None;
+        }
+        self.said = Some(sound);
+        Some(sound)
+    }
+
+    fn push(&mut self, mark: Mark) {
+        if self.len >= MARKS_MAX {
+            self.drop_oldest();
+        }
+        if let Some(slot) = self.marks.get_mut(self.len) {
+            *slot = mark;
+            self.len = self.len.saturating_add(1);
+        }
+    }
+    /// Forgets the oldest tone and the pause behind it.
+    fn drop_oldest(&mut self) {
+        let by = 2.min(self.len);
+        self.marks.rotate_left(by);
+        self.len = self.len.saturating_sub(by);
+    }
+    fn open(&mut self) -> Option<&mut Mark> {
+        self.len.checked_sub(1).and_then(|i| self.marks.get_mut(i))
+    }
+    fn pause(&mut self, millis: u32) {
+        match self.open() {
+            Some(mark) if mark.is_pause() => (mark.millis, mark.is_open) = (millis, false),
+            // Two tones without a pause: a new frequency.
+            Some(_) if millis < 2 * HOP_MILLIS => {}
+            Some(_) => self.push(Mark { millis, ..Mark::default() }),
+            None => {}
+        }
+    }
+    fn close(&mut self, tone: &Tone) {
+        self.ended_millis = Some(tone.to_millis);
+        self.other_millis = 0;
+        let is_impure = tone.share < SHARE_MIN || tone.drift_hz > DRIFT_MAX_HZ;
+        if let Some(mark) = self.open().filter(|mark| !mark.is_pause()) {
+            (mark.hz, mark.millis, mark.is_open) = (tone.hz, tone.millis(), false);
+        }
+        if is_impure {
+            self.len = 0;
+        }
+    }
+    /// Lets the open mark grow to now.
+    fn grow(&mut self, at_millis: u32, tone: Option<&Tone>) {
+        if let Some(tone) = tone {
+            let is_impure = tone.share < SHARE_MIN || tone.drift_hz > DRIFT_MAX_HZ;
+            if let Some(mark) = self.open().filter(|mark| !mark.is_pause()) {
+                (mark.hz, mark.millis) = (tone.hz, tone.millis());
+            }
+            if is_impure {
+                self.len = 0;
+            }
+            return;
+        }
+        let Some(ended) = self.ended_millis.filter(|_| self.len > 0) else { return };
+        let millis = at_millis.saturating_sub(ended);
+        if millis > PAUSE_MAX_MILLIS {
+            self.len = 0;
+            return;
+        }
+        match self.open() {
+            Some(mark) if mark.is_pause() => mark.millis = millis,
+            Some(mark) if !mark.is_open => {
+                self.push(Mark { millis, is_open: true, ..Mark::default() });
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts the votes when something changed, or now and then.
+    fn recount(&mut self, plans: &Plans) -> Option<Sound> {
+        if self.len == 0 {
+            return None;
+        }
+        if let Some(frames) = self.until_recount.checked_sub(1) {
+            self.until_recount = frames;
+            return None;
+        }
+        self.until_recount = RECOUNT_FRAMES;
+        loop {
+            let marks = self.marks.get(..self.len)?;
+            let votes = plans.votes(marks);
+            if votes.of_any(&plans::CLASSES) > 0.0 {
+                return decide(marks, &votes);
+            }
+            if self.len <= 2 {
+                return None;
+            }
+            self.drop_oldest();
+        }
+    }
+
+    /// Follows the three special information tones.
+    fn sit(&mut self, tone: &Tone) {
+        let [low, high] = tone.hz;
+        let is_at = |stage: usize| {
+            high == 0.0
+                && SIT_HZ.get(stage).is_some_and(|range| range.contains(&low))
+                && SIT_MILLIS.contains(&tone.millis())
+        };
+        let gap = tone.from_millis.saturating_sub(self.sit_end_millis);
+        self.sit_stage = match self.sit_stage {
+            1 if is_at(1) && gap <= SIT_GAP_MILLIS => 2,
+            _ if is_at(0) => 1,
+            _ => 0,
+        };
+        self.sit_end_millis = tone.to_millis;
+    }
+    fn sit_now(&mut self, tone: Option<&Tone>) -> Option<Sound> {
+        let tone = tone.filter(|_| self.sit_stage == 2)?;
+        let [low, high] = tone.hz;
+        let gap = tone.from_millis.saturating_sub(self.sit_end_millis);
+        let is_third = high == 0.0
+            && SIT_HZ.get(2).is_some_and(|range| range.contains(&low))
+            && gap <= SIT_GAP_MILLIS
+            && tone.millis() >= 100;
+        is_third.then(|| {
+            self.sit_stage = 0;
+            Sound::Sit
+        })
+    }
+}
+
+/// Which class the marks are, if that is sure by now.
+fn decide(marks: &[Mark], votes: &Votes) -> Option<Sound> {
+    let open = marks.last()?;
+    let tones_done = marks.iter().filter(|mark| !mark.is_pause() && !mark.is_open).count();
+    let first = marks.first()?;
+    let tone_millis = if open.is_pause() { 0 } else { open.millis };
+    let ring = votes.of(Sound::Ringback);
+    let busy = votes.of_any(&[Sound::Busy, Sound::Congestion]);
+    let vacant = votes.of_any(&[Sound::Vacant, Sound::Sit]);
+    // Nobody hears dial tone or call waiting on a call that is being set up: they speak when alone.
+    let all = ring + busy + vacant;
+    let needed = if marks.len() >= MARKS_ENOUGH { 0.0 } else { MAJORITY * all };
+    if all <= 0.0 {
+        let is_dial = votes.of(Sound::Dial) > 0.0 && tone_millis >= ENDLESS_MILLIS;
+        let is_waiting = votes.of(Sound::CallWaiting) > 0.0 && tones_done >= 2;
+        return is_dial.then_some(Sound::Dial).or_else(|| is_waiting.then_some(Sound::CallWaiting));
+    }
+    if ring >= needed && ring >= busy && ring >= vacant {
+        let is_period_over = open.is_pause()
+            && open.millis >= PAUSE_MILLIS
+            && marks.iter().any(|m| !m.is_pause() && m.millis >= RING_MILLIS_MIN && !m.is_cut);
+        let is_known = is_period_over
+            || tones_done >= 2
+            || (tone_millis >= LONG_TONE_MILLIS && votes.of(Sound::Dial) < 2.0 * ring)
+            || (tones_done >= 1 && first.is_cut && marks.len() >= 3);
+        return is_known.then_some(Sound::Ringback);
+    }
+    if busy >= needed && busy >= vacant {
+        let is_known = tones_done >= 2 || (tones_done >= 1 && tone_millis >= 100);
+        let busier = votes.of(Sound::Busy) >= votes.of(Sound::Congestion);
+        return is_known.then_some(if busier { Sound::Busy } else { Sound::Congestion });
+    }
+    let is_known = tones_done >= 3 || tone_millis >= ENDLESS_MILLIS;
+    (vacant >= needed && is_known).then_some(Sound::Vacant)
+}
+
+/// Speech or music: what sounds that is no tone of the network.
+#[derive(Clone, Debug, Default)]
+struct Scene {
+    /// First frequencies of the latest frames, the newest first.
+    hz: [f32; 5],
+    frames: u32,
+    active: u32,
+    steady: u32,
+    low: u32,
+    loud: f32,
+    quiet_frames: u32,
+}
+
+/// Frames of sound after which a scene is judged, and judged for good.
+const SCENE_FRAMES: u32 = 190;
+/// Frames of quiet that end a scene.
+const SCENE_QUIET_FRAMES: u32 = 250;
+/// Share of steady frames that makes music, and share of low frames that makes speech.
+const STEADY_SHARE: f32 = 0.42;
+const LOW_SHARE: f32 = 0.12;
+
+impl Scene {
+    fn take(&mut self, frame: &Frame, tone: Option<&Tone>, is_voice: bool) -> Option<Sound> {
+        self.hz.rotate_right(1);
+        let [newest, .., oldest] = &mut self.hz;
+        *newest = frame.first_hz;
+        let is_steady = (*newest - *oldest).abs() < 7.0 && frame.first_share > 0.2;
+        let is_loud = is_voice || tone.is_some();
+        if is_loud {
+            self.quiet_frames = 0;
+        } else {
+            self.quiet_frames = self.quiet_frames.saturating_add(1);
+            if self.quiet_frames > SCENE_QUIET_FRAMES {
+                *self = Self { hz: self.hz, ..Self::default() };
+            }
+        }
+        if self.active == 0 && !is_loud {
+            return None;
+        }
+        self.frames = self.frames.saturating_add(1);
+        self.loud = (self.loud * 0.998).max(frame.power);
+        if frame.power < 0.03 * self.loud {
+            self.low = self.low.saturating_add(1);
+        } else {
+            self.active = self.active.saturating_add(1);
+            self.steady = self.steady.saturating_add(u32::from(is_steady));
+        }
+        if self.active < SCENE_FRAMES {
+            return None;
+        }
+        let steady = self.steady as f32 / self.active as f32;
+        let low = self.low as f32 / self.frames as f32;
+        let is_music = steady > STEADY_SHARE || (low < LOW_SHARE && steady > 0.5 * STEADY_SHARE);
+        Some(if is_music { Sound::Music } else { Sound::Announcement })
+    }
+}

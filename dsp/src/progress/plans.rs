@@ -1,0 +1,285 @@
+//! The tones of the zones that are listened for, as patterns a heard cadence is held against.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects
+)]
+
+use crate::ears::Sound;
+use crate::generate::{Repeat, Step};
+use crate::zones::Zone;
+
+/// Tones closer than this are one peak of the spectrum.
+const MERGED_HZ: f32 = 125.0;
+/// How far a frequency may be off. E.180 asks for 15 to 25 Hz of exchanges.
+const TOLERANCE_HZ: f32 = 24.0;
+/// How far a duration may be off: this share of it, and never less than so many milliseconds.
+const TOLERANCE_SHARE: f32 = 0.13;
+const TOLERANCE_MILLIS: f32 = 30.0;
+
+/// The classes a pattern can stand for, in the order of [`Votes`].
+pub const CLASSES: [Sound; 7] = [
+    Sound::Ringback,
+    Sound::Busy,
+    Sound::Congestion,
+    Sound::Vacant,
+    Sound::Sit,
+    Sound::Dial,
+    Sound::CallWaiting,
+];
+
+/// How much speaks for each class.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Votes([f32; CLASSES.len()]);
+
+impl Votes {
+    /// What speaks for `sound`.
+    pub fn of(&self, sound: Sound) -> f32 {
+        let at = CLASSES.iter().position(|&class| class == sound);
+        at.and_then(|i| self.0.get(i)).copied().unwrap_or_default()
+    }
+    /// What speaks for any of `sounds`.
+    pub fn of_any(&self, sounds: &[Sound]) -> f32 {
+        sounds.iter().map(|&sound| self.of(sound)).sum()
+    }
+    fn add(&mut self, sound: Sound, weight: f32) {
+        let at = CLASSES.iter().position(|&class| class == sound);
+        if let Some(vote) = at.and_then(|i| self.0.get_mut(i)) {
+            *vote += weight;
+        }
+    }
+}
+
+/// A piece of what was heard: a tone or a pause.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Mark {
+    /// Lower and upper frequency; both 0.0 for a pause.
+    pub hz: [f32; 2],
+    /// How long it was, or is until now.
+    pub millis: u32,
+    /// It still goes on.
+    pub is_open: bool,
+    /// It began before we listened.
+    pub is_cut: bool,
+}
+
+impl Mark {
+    /// Whether this is a pause.
+    pub fn is_pause(&self) -> bool {
+        self.hz[0] <= 0.0
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct PatternStep {
+    hz: [f32; 2],
+    millis: Option<f32>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Pattern {
+    sound: Sound,
+    weight: f32,
+    steps: Vec<PatternStep>,
+    repeat: Option<usize>,
+}
+
+/// All patterns of some zones, equal ones counted together.
+#[derive(Clone, Debug, Default)]
+pub struct Plans {
+    patterns: Vec<Pattern>,
+}
+
+impl Plans {
+    /// The patterns of these zones; of all there are when none is named.
+    pub fn of(zones: &[&'static Zone]) -> Self {
+        let mut plans = Self::default();
+        if zones.is_empty() {
+            Zone::all().iter().for_each(|zone| plans.add(zone));
+        } else {
+            zones.iter().for_each(|zone| plans.add(zone));
+        }
+        plans
+    }
+
+    fn add(&mut self, zone: &'static Zone) {
+        for tone in zone.tones {
+            let Some(sound) = tone.sound() else { continue };
+            // What several sources say, and first, counts more; a PBX's tone hardly comes over a trunk.
+            let mut weight = 1.0 + 0.5 * f32::from(tone.support.saturating_sub(1));
+            if tone.is_variant || tone.name.contains('@') {
+                weight *= 0.3;
+            }
+            let Some((steps, repeat)) = simplify(tone.spec.steps, tone.spec.repeat) else {
+                continue;
+            };
+            let same = self.patterns.iter_mut().find(|pattern| {
+                pattern.sound == sound && pattern.steps == steps && pattern.repeat == repeat
+            });
+            match same {
+                Some(pattern) => pattern.weight += weight,
+                None => self.patterns.push(Pattern { sound, weight, steps, repeat }),
+            }
+        }
+    }
+
+    /// Which classes agree with everything heard so far, starting anywhere in their cadence.
+    pub fn votes(&self, marks: &[Mark]) -> Votes {
+        let mut votes = Votes::default();
+        let Some(first) = marks.first() else { return votes };
+        for pattern in &self.patterns {
+            let agrees = pattern
+                .steps
+                .iter()
+                .enumerate()
+                .any(|(at, step)| sounds_alike(first, step) && pattern.agrees(at, marks));
+            if agrees {
+                votes.add(pattern.sound, pattern.weight);
+            }
+        }
+        votes
+    }
+}
+
+impl Pattern {
+    fn agrees(&self, from: usize, marks: &[Mark]) -> bool {
+        let mut at = Some(from);
+        for mark in marks {
+            let step = at.and_then(|i| self.steps.get(i));
+            let Some(step) = step else {
+                // A tone that is played once is followed by silence for ever.
+                return mark.is_pause() && mark.is_open;
+            };
+            if !sounds_alike(mark, step) || !lasts_alike(mark, step) {
+                return false;
+            }
+            let next = at.map(|i| i.saturating_add(1));
+            at = next.filter(|&i| i < self.steps.len()).or(self.repeat);
+        }
+        true
+    }
+}
+
+fn sounds_alike(mark: &Mark, step: &PatternStep) -> bool {
+    let near = |heard: f32, asked: f32| (heard - asked).abs() <= TOLERANCE_HZ;
+    match (mark.is_pause(), step.hz[0] <= 0.0) {
+        (true, true) => true,
+        (false, false) => {
+            near(mark.hz[0], step.hz[0])
+                && ((mark.hz[1] <= 0.0 && step.hz[1] <= 0.0)
+                    || (mark.hz[1] > 0.0 && step.hz[1] > 0.0 && near(mark.hz[1], step.hz[1])))
+        }
+        _ => false,
+    }
+}
+
+fn lasts_alike(mark: &Mark, step: &PatternStep) -> bool {
+    let heard = mark.millis as f32;
+    let Some(asked) = step.millis else { return mark.is_open };
+    let tolerance = (asked * TOLERANCE_SHARE).max(TOLERANCE_MILLIS);
+    heard <= asked + tolerance && (mark.is_open || mark.is_cut || heard >= asked - tolerance)
+}
+
+/// Steps as the spectrum shows them: close frequencies as one, equal neighbours as one step.
+fn simplify(steps: &[Step], repeat: Repeat) -> Option<(Vec<PatternStep>, Option<usize>)> {
+    let mut simple: Vec<PatternStep> = Vec::new();
+    let mut merged_before = 0_usize;
+    let repeat_from = match repeat {
+        Repeat::From(at) => Some(usize::from(at)),
+        Repeat::Once => None,
+    };
+    for (i, step) in steps.iter().enumerate() {
+        let hz = peaks_of(step)?;
+        let millis = step.millis.map(|ms| ms as f32);
+        if let Some(last) = simple.last_mut()
+            && last.hz == hz
+        {
+            last.millis = last.millis.zip(millis).map(|(a, b)| a + b);
+            if repeat_from.is_some_and(|from| i <= from) {
+                merged_before = merged_before.saturating_add(1);
+            }
+        } else {
+            simple.push(PatternStep { hz, millis });
+        }
+    }
+    let is_heard = simple.iter().any(|step| step.hz[0] > 0.0);
+    is_heard.then_some((simple, repeat_from.map(|from| from.saturating_sub(merged_before))))
+}
+
+/// The one or two peaks of a step; `None` when a spectrum would show neither one nor two.
+fn peaks_of(step: &Step) -> Option<[f32; 2]> {
+    if step.is_silence() {
+        return Some([0.0; 2]);
+    }
+    let mut peaks: [(f32, f32); 3] = [(0.0, 0.0); 3];
+    let mut sorted = step.hz;
+    sorted.sort_by(f32::total_cmp);
+    for hz in sorted.into_iter().filter(|&hz| (200.0..=3600.0).contains(&hz)) {
+        let near = |&&mut (sum, n): &&mut (f32, f32)| n > 0.0 && hz - sum / n < MERGED_HZ;
+        if let Some((sum, n)) = peaks.iter_mut().rfind(near) {
+            (*sum, *n) = (*sum + hz, *n + 1.0);
+        } else if let Some(free) = peaks.iter_mut().find(|(_, n)| *n == 0.0) {
+            *free = (hz, 1.0);
+        }
+    }
+    let [first, second, third] =
+        peaks.map(|(sum, n): (f32, f32)| if n > 0.0 { sum / n } else { 0.0 });
+    (first > 0.0 && third == 0.0).then_some([first, second])
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn marks(hz: f32, millis: &[u32]) -> Vec<Mark> {
+        let tone = |i: usize| [if i.is_multiple_of(2) { hz } else { 0.0 }, 0.0];
+        let mark = |(i, &millis): (usize, &u32)| Mark {
+            hz: tone(i),
+            millis,
+            is_open: false,
+            is_cut: false,
+        };
+        millis.iter().enumerate().map(mark).collect()
+    }
+
+    #[test]
+    fn china_tells_its_tones_apart_by_the_first_on_period() {
+        let plans = Plans::of(&[Zone::by_key("cn").unwrap()]);
+        for (millis, sound) in
+            [(1000, Sound::Ringback), (350, Sound::Busy), (700, Sound::Congestion)]
+        {
+            let votes = plans.votes(&marks(450.0, &[millis]));
+            assert!(votes.of(sound) > 0.0);
+            let others = CLASSES.map(|class| if class == sound { 0.0 } else { votes.of(class) });
+            // The pip of the vacant tone and of call waiting is 400 ms, the stutter of dial tone too.
+            let unasked =
+                votes.of(Sound::CallWaiting) + votes.of(Sound::Dial) + votes.of(Sound::Vacant);
+            assert!((others.iter().sum::<f32>() - unasked).abs() < 1e-6, "{sound:?}: {votes:?}");
+        }
+    }
+
+    #[test]
+    fn a_cadence_is_known_from_any_of_its_steps() {
+        let plans = Plans::of(&[Zone::by_key("cn").unwrap()]);
+        for from in [0, 2, 4, 6] {
+            let mut cycle = [100, 100, 100, 100, 100, 100, 400, 400];
+            cycle.rotate_left(from);
+            let votes = plans.votes(&marks(450.0, &cycle));
+            assert!(votes.of(Sound::Vacant) > 0.0, "from step {from}");
+            assert_eq!(votes.of(Sound::Busy), 0.0);
+        }
+    }
+
+    #[test]
+    fn close_frequencies_are_one_peak_and_far_ones_two() {
+        let peaks = |a, b| {
+            peaks_of(&Step { hz: [a, b, 0.0], am_hz: 0.0, quieter_db: 0.0, millis: None }).unwrap()
+        };
+        assert_eq!(peaks(440.0, 480.0), [460.0, 0.0]);
+        assert_eq!(peaks(620.0, 480.0), [480.0, 620.0]);
+        assert_eq!(peaks(425.0, 0.0), [425.0, 0.0]);
+    }
+}
