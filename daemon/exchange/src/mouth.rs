@@ -102,10 +102,6 @@ impl Mouth {
         let at = rng.below(voice.octets.len() as u64) as usize;
         self.chatter = Some((Arc::clone(&voice.octets), at));
     }
-    /// Stops to talk.
-    pub fn listen(&mut self) {
-        self.chatter = None;
-    }
 
     /// The next millisecond on the line.
     pub fn fill(&mut self, octets: &mut DOctets) {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use call::{Number, NumberType, Presentation, Screening};
 use signalling::pri::Interface;
 use signalling::{
-    ChannelWish, Event, IncomingCall, InterfaceOutput, LegKey, Order, Outgoing, PriSettings,
-    Timeslots,
+    ChannelWish, Clearing, Event, IncomingCall, InterfaceOutput, LegKey, Order, Outgoing,
+    PriSettings, Timeslots,
 };
 use tdm::hdlc::{Decoder, Encoder};
 use tdm::{Block, Frame, Instant, Law, Timeslot};
@@ -381,16 +381,17 @@ impl Span {
         &mut self,
         now_millis: u64,
         key: LegKey,
-        clearing: signalling::Clearing,
+        clearing: Clearing,
         shared: &mut Shared,
     ) {
         self.tell(now_millis, key, Signal::Clearing, shared);
         if let Some(call) = self.calls.iter_mut().find(|call| call.key == key) {
             call.is_clearing = true;
-            if clearing.by_far_end {
+            if is_theirs(&self.interface, clearing) {
                 shared.ledger.received(call.record, clearing.cause);
-                let has_spoken = !is_local_failure(clearing.cause);
-                shared.ledger.with(call.record, |call| call.reached |= has_spoken);
+                shared.ledger.with(call.record, |call| call.reached = true);
+            } else {
+                shared.ledger.sent(call.record, clearing.cause);
             }
         }
     }
@@ -399,7 +400,7 @@ impl Span {
         &mut self,
         now_millis: u64,
         key: LegKey,
-        clearing: signalling::Clearing,
+        clearing: Clearing,
         glare: bool,
         shared: &mut Shared,
     ) {
@@ -421,21 +422,20 @@ impl Span {
                 _ => shared.ledger.with(record, |call| call.void = true),
             }
         }
-        if clearing.by_far_end {
+        let is_theirs = is_theirs(&self.interface, clearing);
+        if is_theirs {
             shared.ledger.received(record, clearing.cause);
         } else {
             shared.ledger.sent(record, clearing.cause);
         }
         shared.ledger.with(record, |call| {
             call.ended_millis = Some(now_millis);
-            call.reached |= clearing.by_far_end && !is_local_failure(clearing.cause);
+            call.reached |= is_theirs;
         });
     }
 }
 
-/// Causes our own engine names when the other side said nothing: a timer, a lost link.
-fn is_local_failure(cause: call::Cause) -> bool {
-    use call::Cause;
-    [Cause::TIMER_EXPIRY, Cause::DESTINATION_OUT_OF_ORDER, Cause::NO_USER_RESPONDING]
-        .contains(&cause)
+/// Whether the other side cleared: not the network's party, nor a timer or a lost link of the network's.
+fn is_theirs(interface: &Interface, clearing: Clearing) -> bool {
+    clearing.by_far_end && clearing.location != interface.settings().location
 }
