@@ -32,6 +32,7 @@
 //! }
 //! ```
 
+pub mod bench;
 mod board;
 mod error;
 pub mod framer;

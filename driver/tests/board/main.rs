@@ -4,6 +4,7 @@ mod bench;
 mod faults;
 mod lines;
 mod samples;
+mod served;
 mod start;
 
 #[global_allocator]

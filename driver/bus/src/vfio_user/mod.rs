@@ -149,7 +149,7 @@ fn describe(connection: &mut Connection) -> Result<DeviceInfo> {
         .ask(Command::DeviceInfo, &payload, &[], &mut answer)
         .map_err(refused("to describe itself"))?;
     let device = DeviceInfo::of(&answer);
-    if !device.is_pci || device.regions <= CONFIG_REGION || device.irqs <= INTX_INDEX {
+    if !device.is_pci || device.regions <= CONFIG_REGION || device.irqs == 0 {
         let DeviceInfo { regions, irqs, .. } = device;
         let why = format!("it serves no PCI function: {regions} regions, {irqs} interrupts");
         return Err(BusError::Gone(why));
