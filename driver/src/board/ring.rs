@@ -90,7 +90,7 @@ impl Ring {
         } else {
             0
         };
-        let (millis, realigned) = self.fit(fresh, laps, u64::from(index) % self.buffers);
+        let (millis, realigned) = self.fit(fresh, laps, self.place(u64::from(index)));
         self.completed = self.completed.saturating_add(millis);
         let behind = self.completed.saturating_sub(self.served);
         let lost = behind.saturating_sub(self.keep);
@@ -98,11 +98,17 @@ impl Ring {
         Advance { millis, lost, realigned }
     }
 
+    /// Which buffer a millisecond is in.
+    fn place(&self, millisecond: u64) -> u64 {
+        // There are at least two buffers: `new` saw to it.
+        millisecond.checked_rem(self.buffers).unwrap_or_default()
+    }
+
     /// The progress that agrees with ident, clock and index.
     fn fit(&self, fresh: u64, laps: u64, index: u64) -> (u64, bool) {
         let ahead = |millis: u64| {
-            let expected = self.completed.saturating_add(millis) % self.buffers;
-            index.wrapping_add(self.buffers).wrapping_sub(expected) % self.buffers
+            let expected = self.place(self.completed.saturating_add(millis));
+            self.place(index.wrapping_add(self.buffers).wrapping_sub(expected))
         };
         let around = [laps, laps.saturating_sub(1), laps.saturating_add(1)];
         for laps in around {
@@ -125,7 +131,7 @@ impl Ring {
         let millisecond = self.served;
         self.served = self.served.saturating_add(1);
         Some(Work {
-            buffer: usize::try_from(millisecond % self.buffers).unwrap_or_default(),
+            buffer: usize::try_from(self.place(millisecond)).unwrap_or_default(),
             millisecond,
             sent_in: millisecond.saturating_add(self.buffers),
         })

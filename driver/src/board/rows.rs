@@ -26,8 +26,8 @@ pub fn to_rows(port: &PortOctets, rows: &mut Rows) {
         let at = group.wrapping_mul(8);
         let turned = transposed(words(square));
         for (row, word) in rows.iter_mut().zip(turned) {
-            if let Some(lanes) = row.get_mut(at..at.wrapping_add(8)) {
-                lanes.copy_from_slice(&word.to_le_bytes());
+            if let Some(lanes) = row.get_mut(at..).and_then(|lanes| lanes.first_chunk_mut::<8>()) {
+                *lanes = word.to_le_bytes();
             }
         }
     }

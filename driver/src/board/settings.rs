@@ -65,8 +65,8 @@ impl Settings {
     /// The first `ports` ports framed as `mode`; the line of port n is choice n + 1 for the clock.
     pub fn quad(ports: usize, mode: LineMode) -> Self {
         let mut settings = Self::default();
-        for (n, port) in settings.ports.iter_mut().take(ports).enumerate() {
-            *port = Some(PortSettings { mode, timing: n as u8 + 1 });
+        for (port, timing) in settings.ports.iter_mut().take(ports).zip(1..) {
+            *port = Some(PortSettings { mode, timing });
         }
         settings
     }
