@@ -125,6 +125,9 @@ impl Media {
         if a == b {
             return Err(bad_value("b", String::from("a leg cannot be bridged to itself")));
         }
+        if self.complete_transfer(a, b) {
+            return Ok(Accepted::default());
+        }
         self.free_leg(a)?;
         self.free_leg(b)?;
         self.join(a, b, beep);

@@ -1,5 +1,6 @@
 //! Transfers, each one request: blind (the peer is sent on, the asker is free) and attended (the peer hears music
 //! while asker and target talk; when the asker hangs up, peer and target have each other).
+//! Bridging party and target by command completes it, too.
 //!
 //! Three legs: the *asker* whose user wants it, the *party* who is sent on, the *target* who is dialled.
 
@@ -162,6 +163,26 @@ impl Media {
             transfer.kind = TransferKind::Blind;
         }
         self.settle(party);
+    }
+
+    /// Bridging party and target of an attended transfer completes it without the asker hanging up: the way of an
+    /// agent whose leg stays up. `false`: these two are not in one.
+    pub(crate) fn complete_transfer(&mut self, a: LegId, b: LegId) -> bool {
+        let found = self.transfers.iter().find(|(_, t)| {
+            t.kind == TransferKind::Attended
+                && ((t.party, t.target) == (a, b) || (t.party, t.target) == (b, a))
+        });
+        let Some((&operation, &transfer)) = found else { return false };
+        let Transfer { asker, target, .. } = transfer;
+        let talks = self.legs.get(&target).is_some_and(|leg| leg.state == State::Answered);
+        self.event(match talks {
+            true => CallEvent::Unbridged { a: asker, b: target },
+            false => CallEvent::Held { leg: asker, on: false },
+        });
+        self.asker_gone(operation, transfer);
+        self.settle(asker);
+        self.alone(asker);
+        true
     }
 
     /// The target did not answer, or hung up before the transfer was complete.

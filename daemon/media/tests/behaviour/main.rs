@@ -6,6 +6,7 @@ mod bench;
 mod calls;
 mod flows;
 mod lease;
+mod overload;
 mod persons;
 mod simulation;
 mod switching;

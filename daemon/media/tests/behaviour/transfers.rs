@@ -170,6 +170,30 @@ fn retrieve_and_cancel_end_an_attended_transfer_with_the_old_pair() {
 }
 
 #[test]
+fn an_agent_whose_leg_stays_up_completes_by_bridging_the_other_two() {
+    for answered in [true, false] {
+        let mut t = transfer(TransferKind::Attended);
+        t.alerts();
+        if answered {
+            t.answers();
+        }
+        t.bench.must(CallCommand::Bridge { a: t.party.0, b: t.target.0, beep: false });
+        assert_eq!(t.bench.lane(at(ASKER)).source, None);
+        assert!(t.bench.plays(at(ASKER)).is_empty());
+        if !answered {
+            assert_eq!(t.bench.plays(at(PARTY)), ["ringback"]);
+            assert_eq!(t.end(), None);
+            t.answers();
+        }
+        assert_eq!(t.end(), Some((Some(t.target.0), None)));
+        assert!(t.bench.hear_each_other(at(PARTY), t.channel));
+        // The agent is free for the next.
+        let (other, _) = t.bench.talker(5);
+        t.bench.must(CallCommand::Bridge { a: other, b: t.asker.0, beep: true });
+    }
+}
+
+#[test]
 fn legs_of_a_transfer_are_not_to_be_meddled_with() {
     let mut t = transfer(TransferKind::Attended);
     t.answers();
