@@ -161,6 +161,12 @@ impl<B: Bus> Board<B> {
         })
     }
 
+    /// Whether `port` is set to CRC-4 and its far end sends none: it works, without error supervision.
+    pub fn crc4_missing(&self, port: usize) -> bool {
+        let known = self.ports.get(port).and_then(Option::as_ref);
+        known.is_some_and(|port| port.settings.mode.crc4 && port.health.multiframe_missing())
+    }
+
     /// The oldest event that waits.
     pub fn poll_event(&mut self) -> Option<BoardEvent> {
         self.events.pop()

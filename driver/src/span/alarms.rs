@@ -86,6 +86,7 @@ pub struct LineHealth {
     remote_since: Option<Instant>,
     alarms: Alarms,
     service: Service,
+    multiframe_missing: bool,
 }
 
 impl LineHealth {
@@ -97,6 +98,7 @@ impl LineHealth {
             remote_since: None,
             alarms: Alarms::NONE,
             service: Service::Starting,
+            multiframe_missing: false,
         }
     }
 
@@ -111,6 +113,7 @@ impl LineHealth {
         if seen.trouble.is_none() {
             self.trouble_since = None;
         }
+        self.multiframe_missing = seen.multiframe_missing && seen.trouble.is_none();
         // What a line in trouble says about the far end is noise.
         let says_remote = seen.remote_alarm && seen.trouble.is_none();
         self.remote_since = says_remote.then(|| self.remote_since.unwrap_or(now));
@@ -158,7 +161,12 @@ impl LineHealth {
         matches!(self.service, Service::Up | Service::Recovering { .. })
     }
 
-    /// Whether trouble is seen that is not raised yet.
+    /// Whether CRC-4 was asked for and the far end sends none. The line works, without error supervision.
+    pub const fn multiframe_missing(&self) -> bool {
+        self.multiframe_missing
+    }
+
+    /// Whether trouble is seen, raised or not yet.
     pub const fn is_suspect(&self) -> bool {
         self.trouble_since.is_some()
     }

@@ -1,12 +1,14 @@
 //! The board itself fails: pulled, frozen, hung.
 
+use core::cell::RefCell;
 use core::time::Duration;
 
+use bus::{Bus, DmaRegion, Readable, Reg, Space, Word, Writable};
 use driver::{Board, BoardError, BoardEvent};
 use emulator::BoardFault;
-use tdm::Alarm;
+use tdm::{Alarm, Rng};
 
-use crate::bench::{Bench, PORTS, Prover, settings};
+use crate::bench::{Bench, PORTS, Prover, Slot, looped_card, settings};
 
 #[test]
 fn a_pulled_board_is_gone_on_every_port_and_comes_back_with_a_new_start() {
@@ -71,7 +73,7 @@ fn a_board_whose_clock_stands_still_is_stalled_then_resumes_without_a_gap() {
 fn a_board_that_goes_during_start_is_refused_and_nothing_hangs() {
     for after in (0..1500).step_by(37) {
         for how in [bus::Failure::Gone, bus::Failure::AllOnes] {
-            let (slot, card) = crate::bench::looped_card();
+            let (slot, card) = looped_card();
             let broken = bus::Break::never(slot);
             broken.after(after, how);
             let now = tdm::Instant::seconds(1);
@@ -84,5 +86,60 @@ fn a_board_that_goes_during_start_is_refused_and_nothing_hangs() {
             }
             assert_eq!(card.dma_refused(), 0);
         }
+    }
+}
+
+/// A board whose registers show anything, some of the time.
+struct Mad {
+    slot: Slot,
+    rng: RefCell<Rng>,
+    mad: core::cell::Cell<bool>,
+}
+
+impl Bus for Mad {
+    fn read<W: Word, A: Readable>(&self, space: Space, reg: &Reg<W, A>) -> bus::Result<W> {
+        let value = self.slot.read(space, reg)?;
+        let mut rng = self.rng.borrow_mut();
+        let any = rng.next_u64() as u32;
+        // All ones mean that it is gone; a mad board is still there.
+        let any = if any == u32::MAX { 0 } else { any };
+        Ok(if self.mad.get() && rng.chance(0.5) { W::from_u32(any) } else { value })
+    }
+    fn write<W: Word, A: Writable>(&self, space: Space, reg: &Reg<W, A>, to: W) -> bus::Result<()> {
+        self.slot.write(space, reg, to)
+    }
+    fn dma(&self, octets: usize) -> bus::Result<DmaRegion> {
+        self.slot.dma(octets)
+    }
+    fn wait(&mut self, timeout: Duration) -> bus::Result<bool> {
+        self.slot.wait(timeout)
+    }
+    fn unmask(&mut self) -> bus::Result<()> {
+        self.slot.unmask()
+    }
+}
+
+#[test]
+fn arbitrary_registers_neither_stop_the_service_nor_outlast_their_cause() {
+    for seed in 0..8 {
+        let (slot, card) = looped_card();
+        let rng = RefCell::new(Rng::from_seed(seed));
+        let mut bench = Bench::on(Mad { slot, rng, mad: false.into() }, card, settings());
+        let mut prover = Prover { compare_from: u64::MAX, ..Prover::looped(0) };
+        bench.run(500, &mut prover);
+        bench.board.bus().mad.set(true);
+        for _ in 0..20_000 {
+            bench.pass();
+            bench.board.service(bench.now, &mut prover).unwrap();
+            bench.collect();
+            bench.events.clear();
+        }
+        bench.board.bus().mad.set(false);
+        bench.run(3000, &mut prover);
+        let before = bench.board.stats();
+        bench.run(1000, &mut prover);
+        let after = bench.board.stats();
+        assert_eq!((after.served - before.served, after.gaps), (1000, before.gaps), "seed {seed}");
+        assert!((0..PORTS).all(|port| bench.board.status(port).in_service), "seed {seed}");
     }
 }

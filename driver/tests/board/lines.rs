@@ -1,7 +1,7 @@
 //! Lines fail and recover; the board's clock follows.
 
 use driver::{BoardEvent, PortSettings, Settings, span::Debounce};
-use emulator::Fault;
+use emulator::{Fault, Link};
 use tdm::{Alarm, Instant, LineMode};
 
 use crate::bench::{Bench, PORTS, Prover, settings};
@@ -175,4 +175,23 @@ fn bit_errors_are_counted_on_their_port() {
     // A sub-multiframe of 2048 bits is wrong once in about five.
     assert!((1000..3000).contains(&status.crc_errors), "{status:?}");
     assert_eq!(bench.board.status(1).crc_errors, 0);
+}
+
+/// G.706, annex B: CRC-4 on one side only is worked with, and told.
+#[test]
+fn a_far_end_without_crc4_carries_calls_and_is_told() {
+    let mut settings = settings();
+    for (port, crc4) in settings.ports.iter_mut().zip([true, false, false, false]) {
+        *port = Some(PortSettings { mode: LineMode { crc4 }, timing: 0 });
+    }
+    let mut bench = Bench::looped(settings);
+    bench.card.with(|card| {
+        let (near, far) = Link::pair();
+        assert!(card.plug(0, Box::new(near)) && card.plug(1, Box::new(far)));
+    });
+    let mut prover = Prover { compare_from: 2000, peers: [1, 0, 2, 3], ..Prover::looped(1) };
+    bench.run(4000, &mut prover);
+    assert_eq!(prover.bad[..2], [0, 0]);
+    assert!((0..PORTS).all(|port| bench.board.status(port).in_service));
+    assert_eq!([0, 1, 2].map(|port| bench.board.crc4_missing(port)), [true, false, false]);
 }

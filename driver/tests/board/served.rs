@@ -9,6 +9,7 @@ use driver::{Acknowledge, Board, BoardError, Settings};
 use emulator::Loopback;
 use emulator::server::{Clock, Handle, Server, ServerCounters};
 use firmware_headers::model::TE405P_GEN5;
+use tdm::heap::without_heap;
 use tdm::{Alarm, Instant};
 
 use crate::bench::{PORTS, Prover, settings};
@@ -55,6 +56,7 @@ fn four_looped_spans_cross_a_socket_in_lockstep_without_a_bad_octet() {
     let mut board = Board::start(bus, over_socket(), Instant::seconds(1)).unwrap();
     let mut prover = Prover::looped(0);
     run(&mut board, 3000, &mut prover).unwrap();
+    without_heap(|| run(&mut board, 500, &mut prover)).unwrap();
     let stats = board.stats();
     assert_eq!((prover.bad, stats.missed, stats.gaps), ([0; PORTS], 0, 0));
     assert!((0..PORTS).all(|port| board.status(port).in_service));

@@ -1,6 +1,6 @@
 //! What reaches the board when it starts, and what is refused.
 
-use bus::{Access, Bus, Space, Trace, in_process};
+use bus::{Access, Bus, Delay, Space, Trace, in_process};
 use driver::{Board, BoardError, Settings, probe};
 use firmware_headers::{model, wct4xxp as regs};
 use tdm::Instant;
@@ -153,4 +153,29 @@ fn a_dropped_board_is_stopped_before_its_memory_goes() {
     assert!(!card.with(|card| card.is_running()));
     card.millisecond();
     assert_eq!(card.dma_refused(), 0);
+}
+
+/// A message to another process takes 20 to 30 µs: with a budget of one framer access the worst
+/// millisecond leaves more than half of itself, also while lines fail and recover.
+#[test]
+fn over_a_socket_no_millisecond_costs_half_of_itself() {
+    let (bus, card) = looped_card();
+    let settings = Settings { framer_budget: 1, ..settings() };
+    let mut bench = Bench::on(Delay::new(bus, 30_000), card, settings);
+    let mut prover = Prover::looped(0);
+    bench.board.bus().take_spent();
+    let mut worst = core::time::Duration::ZERO;
+    for n in 0..4000 {
+        match n {
+            1000 => bench.card.with(|card| {
+                assert!((0..4).all(|port| card.inject(port, emulator::Fault::LossOfSignal)));
+            }),
+            2000 => bench.card.with(|card| assert!((0..4).all(|port| card.repair(port)))),
+            _ => {}
+        }
+        bench.millisecond(&mut prover);
+        worst = worst.max(bench.board.bus().take_spent());
+    }
+    assert!(worst.as_micros() <= 500, "{worst:?}");
+    assert!((0..4).all(|port| bench.board.status(port).in_service));
 }
