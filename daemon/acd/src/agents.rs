@@ -391,7 +391,7 @@ impl Acd {
 
     /// The call goes back to the front of its queue, the agent to a pause with the reason.
     fn did_not_answer(&mut self, call: call::CallId, name: &str, why: &str) {
-        self.to_front(call, false);
+        self.bring_to_front(call, false);
         let millis = u64::from(self.settings.no_answer_pause_millis);
         let until_us = (millis > 0).then(|| self.now_us() + millis * 1000);
         let leaves = self.state.agents.get(name).is_some_and(|a| a.then == Then::SignOut);
@@ -446,7 +446,7 @@ impl Acd {
         match work {
             Work::Visit(call) if hung_up => self.let_go(call, Cause::NORMAL_CLEARING),
             Work::Visit(call) => {
-                self.to_front(call, false);
+                self.bring_to_front(call, false);
                 if let Some(visit) = self.state.visits.get_mut(&call) {
                     visit.sound = Sound::Silence;
                 }

@@ -49,7 +49,7 @@ impl Acd {
     fn has_fresh(&self, campaign: &str, from_line: u32) -> bool {
         self.state
             .contacts
-            .from_key((campaign.to_owned(), from_line))
+            .starting_at((campaign.to_owned(), from_line))
             .next()
             .is_some_and(|((of, _), _)| of == campaign)
     }
@@ -65,7 +65,7 @@ impl Acd {
         let found = self
             .state
             .contacts
-            .from_key((key.clone(), from))
+            .starting_at((key.clone(), from))
             .take_while(|((of, _), _)| of == name)
             .find(|(_, contact)| contact.state == ContactState::Fresh)
             .map(|((_, line), _)| *line)?;
@@ -398,7 +398,7 @@ impl Acd {
         let old: Vec<_> = self
             .state
             .contacts
-            .from_key((name.to_owned(), 0))
+            .starting_at((name.to_owned(), 0))
             .take_while(|((of, _), _)| of == name)
             .map(|(key, _)| key.clone())
             .collect();

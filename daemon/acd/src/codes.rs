@@ -232,7 +232,7 @@ impl Acd {
                 if let Some(Stage::Talking { agent: None }) =
                     self.state.visits.get(&call).map(|v| &v.stage)
                 {
-                    self.to_front(call, false);
+                    self.bring_to_front(call, false);
                 }
             }
             Work::Attempt(_) => {

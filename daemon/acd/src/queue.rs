@@ -30,7 +30,7 @@ impl Acd {
     }
 
     /// Back to the front: what was tried did not work, and it was not the caller's fault.
-    pub(crate) fn to_front(&mut self, call: CallId, hold_off: bool) {
+    pub(crate) fn bring_to_front(&mut self, call: CallId, hold_off: bool) {
         let now = self.now_us();
         let Some(visit) = self.state.visits.get_mut(&call) else { return };
         let node = match &visit.stage {
@@ -109,9 +109,10 @@ impl Acd {
         else {
             return;
         };
-        if let Stage::Queued { node, overflow_us, hold_off_us, .. } = stage {
+        if let Stage::Queued { node, again_us, overflow_us, hold_off_us } = stage {
             let every = u64::from(position_every_millis) * 1000;
-            let again_us = (every > 0).then(|| now + every);
+            let next = (every > 0).then(|| now + every);
+            let again_us = if announce { next } else { again_us };
             self.set_stage(call, Stage::Queued { node, again_us, overflow_us, hold_off_us });
         }
         let mut items: Vec<PlayItem> = prompts.into_iter().map(PlayItem::Prompt).collect();
@@ -239,7 +240,7 @@ impl Acd {
         if !offered {
             return;
         }
-        self.to_front(call, true);
+        self.bring_to_front(call, true);
         if self.failed_too_often(call) {
             self.let_go(call, call::Cause::TEMPORARY_FAILURE);
         }

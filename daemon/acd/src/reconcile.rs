@@ -40,6 +40,7 @@ impl Acd {
         self.agree_on_agents(&legs);
         self.agree_on_visits(&legs);
         self.agree_on_attempts(&legs);
+        self.release_targets();
         self.call_missing_telephones();
     }
 
@@ -241,6 +242,11 @@ impl Acd {
                 self.hang_up(leg, Cause::NORMAL_CLEARING);
             }
             match state {
+                AgentState::Offline { .. } => {
+                    if let Some(leg) = leg {
+                        self.hang_up(leg, Cause::NORMAL_CLEARING);
+                    }
+                }
                 AgentState::SigningIn { .. } if up => self.agent_answered(&name),
                 AgentState::Ready | AgentState::WrapUp { .. } | AgentState::Paused { .. }
                     if leg.is_none() && self.index.kind(&name) == Some(AgentKind::Nailed) =>
@@ -270,7 +276,7 @@ impl Acd {
         if let Work::Visit(call) = work
             && self.state.visits.contains(&call)
         {
-            self.to_front(call, false);
+            self.bring_to_front(call, false);
         }
         self.work_over(name, work, talked);
         let gone = self.state.agents.get(name).is_some_and(|a| a.leg.is_none());
@@ -304,14 +310,14 @@ impl Acd {
                 Stage::Offered { agent, .. } => {
                     let meant = self.state.agents.get(&agent).and_then(|a| a.state.work());
                     if meant != Some(Work::Visit(call)) {
-                        self.to_front(call, false);
+                        self.bring_to_front(call, false);
                     }
                 }
                 Stage::Talking { agent: None } if !bridged => {
                     if let Some(visit) = self.state.visits.get_mut(&call) {
                         visit.sound = Sound::Silence;
                     }
-                    self.to_front(call, false);
+                    self.bring_to_front(call, false);
                 }
                 Stage::Talking { .. } => {}
                 Stage::Ending => {
@@ -319,6 +325,18 @@ impl Acd {
                     self.hang_up(leg, Cause::NORMAL_CLEARING);
                 }
             }
+        }
+    }
+
+    /// Whom a party was to be sent to, when the party is gone.
+    fn release_targets(&mut self) {
+        let alone = |role: &Role| match role {
+            Role::Target(work) => self.leg_of(*work).is_none(),
+            _ => false,
+        };
+        let legs = self.state.legs.iter().filter(|(_, role)| alone(role)).map(|(&leg, _)| leg);
+        for leg in legs.collect::<Vec<_>>() {
+            self.hang_up(leg, Cause::NORMAL_CLEARING);
         }
     }
 

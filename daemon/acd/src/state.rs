@@ -444,8 +444,6 @@ pub struct Core {
     pub present: bool,
     /// The counts of calls.
     pub counts: Counts,
-    /// Calls refused lately, so that their summaries are not counted again.
-    pub refused: std::collections::VecDeque<CallId>,
 }
 
 /// Everything.
@@ -469,6 +467,8 @@ pub struct State {
     pub legs: Table<LegId, Role>,
     /// Transfers under way.
     pub transfers: Table<OperationId, Transfer>,
+    /// Calls refused lately, so that their summaries are not counted again; when.
+    pub refused: Table<CallId, u64>,
     /// Counts by hour of UTC since 1970.
     pub hours: Table<i64, HourCounts>,
 }
@@ -497,6 +497,8 @@ pub struct Patch {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub transfers: Changes<OperationId, Transfer>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused: Changes<CallId, u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hours: Changes<i64, HourCounts>,
 }
 
@@ -513,6 +515,7 @@ impl State {
             pending: self.pending.take_changes(),
             legs: self.legs.take_changes(),
             transfers: self.transfers.take_changes(),
+            refused: self.refused.take_changes(),
             hours: self.hours.take_changes(),
         }
     }
@@ -530,6 +533,7 @@ impl State {
         self.pending.apply(patch.pending);
         self.legs.apply(patch.legs);
         self.transfers.apply(patch.transfers);
+        self.refused.apply(patch.refused);
         self.hours.apply(patch.hours);
     }
 }

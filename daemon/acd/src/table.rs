@@ -80,7 +80,7 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         self.entries.keys().cloned().collect()
     }
     /// The entries from `from` on.
-    pub fn from_key(&self, from: K) -> impl Iterator<Item = (&K, &V)> {
+    pub fn starting_at(&self, from: K) -> impl Iterator<Item = (&K, &V)> {
         self.entries.range(from..)
     }
     /// The oldest entry by key.

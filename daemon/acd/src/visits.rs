@@ -279,15 +279,17 @@ impl Acd {
         calling: Option<&Number>,
         cause: Cause,
     ) {
-        let known = &mut self.state.core.refused;
+        let now = self.now_us();
+        let known = &mut self.state.refused;
         if known.contains(&call) || self.state.visits.contains(&call) {
             return;
         }
-        known.push_back(call);
-        if known.len() > REFUSED_MAX {
-            known.pop_front();
+        known.insert(call, now);
+        if known.len() > REFUSED_MAX
+            && let Some(&oldest) = known.first_key()
+        {
+            known.remove(&oldest);
         }
-        let now = self.now_us();
         self.count_unseen_end(
             CallResult::LostTrunk,
             CallRecord {

@@ -1,0 +1,140 @@
+//! What survives: state and patches through JSON, the same decisions again, a successor that knows nothing.
+
+use super::model::{Later, Manners};
+use super::world::{World, centre};
+use crate::{Acd, ApiRequest, Input, Patch, State};
+
+const SECOND: u64 = 1_000_000;
+
+fn busy_world(seed: u64) -> World {
+    let mut world = World::new(seed, centre(6, 2), Manners::default());
+    world.keep_inputs = true;
+    world.connect();
+    world.settle();
+    world.model.after(1, Later::CallIn);
+    let csv = (0..60).map(|n| format!("0105550{n:04}\n")).collect();
+    world
+        .api(ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false })
+        .unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    world.run(120 * SECOND);
+    world
+}
+
+#[test]
+fn the_same_inputs_give_the_same_actions() {
+    let world = busy_world(5);
+    let mut again = Acd::new(world.acd.settings().clone(), 5).unwrap();
+    for (now, input, actions) in &world.inputs {
+        let through: Input = serde_json::from_str(&serde_json::to_string(input).unwrap()).unwrap();
+        assert_eq!(&again.step(*now, through), actions);
+    }
+    assert!(again.state() == world.acd.state());
+}
+
+#[test]
+fn a_snapshot_and_patches_through_json_give_the_state_back() {
+    let world = busy_world(6);
+    let half = world.inputs.len() / 2;
+    let mut first = Acd::new(world.acd.settings().clone(), 6).unwrap();
+    let mut lines = Vec::new();
+    let mut snapshot = String::new();
+    for (index, (now, input, _)) in world.inputs.iter().enumerate() {
+        first.step(*now, input.clone());
+        let patch = first.take_patch();
+        if index < half {
+            snapshot = String::new();
+        } else {
+            lines.push(serde_json::to_string(&patch).unwrap());
+        }
+        if index + 1 == half {
+            snapshot = serde_json::to_string(first.state()).unwrap();
+        }
+        if index >= half && lines.len() == 1 && snapshot.is_empty() {
+            unreachable!("the snapshot was taken before the first patch");
+        }
+    }
+    let state: State = serde_json::from_str(&snapshot).unwrap();
+    let mut second = Acd::restore(world.acd.settings().clone(), state).unwrap();
+    for line in &lines {
+        second.apply(serde_json::from_str::<Patch>(line).unwrap());
+    }
+    second.recovered();
+    assert!(second.state() == first.state());
+    assert_eq!(second.next_due(), first.next_due());
+}
+
+/// Killed and restarted with its state: the calls go on, and the truth stays the report's.
+#[test]
+fn a_successor_with_the_state_loses_nothing() {
+    for seed in 30..38 {
+        let mut world = busy_world(seed);
+        world.cut();
+        world.shadow.recovered();
+        world.acd = world.shadow.clone();
+        world.run(world.model.now_us + SECOND);
+        if seed % 2 == 0 {
+            world.connected = true;
+            world.feed(Input::MediaResumed);
+        } else {
+            let ended: Vec<_> = world.model.events.drain(..).collect();
+            for event in ended {
+                if matches!(event, call::CallEvent::Ended(_)) {
+                    world.feed(Input::Media(event));
+                }
+            }
+            world.connect();
+        }
+        world.run(world.model.now_us + 60 * SECOND);
+        world.model.later.retain(|_, later| *later != Later::CallIn);
+        world.run(world.model.now_us + 400 * SECOND);
+        let report = world.report();
+        assert_eq!(report["unaccounted"], 0, "seed {seed}: {report}");
+        assert_eq!(report["inbound"]["here"], 0, "seed {seed}: {report}");
+        assert_eq!(
+            report["inbound"]["offered"], world.model.truth.offered,
+            "seed {seed}: {report}"
+        );
+    }
+}
+
+/// A successor that knows nothing adopts what is there: who talks goes on talking, who waits waits.
+#[test]
+fn a_successor_without_state_adopts_every_leg() {
+    for seed in 60..66 {
+        let mut world = busy_world(seed);
+        world.cut();
+        let talking: Vec<_> = world
+            .model
+            .legs
+            .values()
+            .filter(|l| l.now.direction == call::Direction::Inbound && l.now.peer.is_some())
+            .map(|l| l.now.leg)
+            .collect();
+        assert!(!talking.is_empty(), "seed {seed}");
+        world.acd = Acd::new(world.acd.settings().clone(), seed + 1000).unwrap();
+        world.shadow = world.acd.clone();
+        world.model.answered.clear();
+        world.records.clear();
+        let inbound = world
+            .model
+            .legs
+            .values()
+            .filter(|l| l.now.direction == call::Direction::Inbound)
+            .count();
+        let peers: Vec<_> = talking.iter().map(|l| world.model.legs[l].now.peer).collect();
+        world.connect();
+        let report = world.acd.report();
+        assert_eq!(report["inbound"]["offered"], inbound, "seed {seed}: {report}");
+        for (leg, peer) in talking.iter().zip(peers) {
+            assert_eq!(world.model.legs[leg].now.peer, peer, "seed {seed}: a bridge was cut");
+        }
+        world.settle();
+        world.model.later.retain(|_, later| *later != Later::CallIn);
+        world.run(world.model.now_us + 400 * SECOND);
+        let report = world.report();
+        assert_eq!(report["unaccounted"], 0, "seed {seed}: {report}");
+        assert_eq!(report["inbound"]["here"], 0, "seed {seed}: {report}");
+        assert_eq!(report["outbound"]["in_flight"], 0, "seed {seed}: {report}");
+    }
+}

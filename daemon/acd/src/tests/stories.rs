@@ -1,0 +1,305 @@
+//! One story a test.
+
+use call::{CallEvent, Cause, Direction, LegState, PlayItem};
+
+use super::model::Manners;
+use super::world::{World, agent, centre, queue};
+use crate::settings::AgentKind;
+use crate::state::{AgentState, Stage};
+use crate::{ApiRequest, CallResult, Settings};
+
+const SECOND: u64 = 1_000_000;
+
+fn patient() -> Manners {
+    Manners {
+        patience_us: u64::MAX / 2,
+        never_answers: 0,
+        digit: false,
+        busy: 0.0,
+        talk_us: 1000 * SECOND,
+        ring_us: 1,
+        ..Manners::default()
+    }
+}
+
+fn started(settings: Settings, manners: Manners) -> World {
+    let mut world = World::new(1, settings, manners);
+    world.connect();
+    world.run(SECOND);
+    world
+}
+
+fn state(world: &World, name: &str) -> AgentState {
+    world.acd.state.agents.get(name).unwrap().state.clone()
+}
+
+fn type_keys(world: &mut World, name: &str, keys: &str) {
+    let leg = world.acd.state.agents.get(name).unwrap().leg.unwrap();
+    for digit in keys.chars() {
+        world.model.events.push_back(CallEvent::Dtmf { leg, digit });
+    }
+    world.settle();
+}
+
+#[test]
+fn a_caller_goes_through_menu_and_queue_to_a_nailed_agent_and_is_recorded() {
+    let mut world = started(centre(1, 0), patient());
+    assert_eq!(state(&world, "n00"), AgentState::Ready);
+    let leg = world.model.call_in("100");
+    world.run(10 * SECOND);
+    let peer = world.model.legs[&leg].now.peer.unwrap();
+    assert_eq!(world.model.legs[&peer].now.called.digits, "8000");
+    assert_eq!(state(&world, "n00").word(), "talking");
+    world.model.end(leg, Cause::NORMAL_CLEARING, false);
+    world.settle();
+    assert_eq!(state(&world, "n00").word(), "wrap_up");
+    world.run(world.model.now_us + 2 * SECOND);
+    assert_eq!(state(&world, "n00"), AgentState::Ready);
+    let record = &world.records[0];
+    assert_eq!((record.result, record.agent.as_deref()), (CallResult::Answered, Some("n00")));
+    assert_eq!(record.recording, Some(format!("sales-{}", record.call)));
+    assert!(world.model.legs.contains_key(&peer), "a nailed telephone stays up");
+}
+
+#[test]
+fn a_rung_agent_who_does_not_answer_is_paused_and_the_call_goes_to_the_front() {
+    let mut manners = patient();
+    manners.never_answers = 1;
+    let mut world = started(centre(0, 1), manners);
+    let first = world.model.call_in("100");
+    world.run(6 * SECOND);
+    assert_eq!(state(&world, "r00").word(), "ringing");
+    world.model.call_in("100");
+    world.run(13 * SECOND);
+    let AgentState::Paused { reason, until_us: Some(_) } = state(&world, "r00") else {
+        panic!("{:?}", state(&world, "r00"))
+    };
+    assert_eq!(reason, "no answer");
+    let call = world.model.legs[&first].now.call;
+    assert_eq!(world.acd.index.position(call), Some(1));
+    world.model.manners.never_answers = 0;
+    world.run(30 * SECOND);
+    assert!(world.model.legs[&first].now.peer.is_some(), "the first call is served first");
+}
+
+#[test]
+fn losses_are_told_apart_by_where_the_caller_left() {
+    let mut manners = patient();
+    manners.never_answers = 1;
+    let mut world = started(centre(0, 1), manners);
+    let ivr = world.model.call_in("100");
+    world.run(2 * SECOND);
+    world.model.end(ivr, Cause::NORMAL_CLEARING, false);
+    let rings = world.model.call_in("100");
+    world.run(world.model.now_us + 4 * SECOND);
+    let waits = world.model.call_in("100");
+    world.run(world.model.now_us + 4 * SECOND);
+    world.model.end(waits, Cause::NORMAL_CLEARING, false);
+    assert_eq!(state(&world, "r00").word(), "ringing");
+    world.model.end(rings, Cause::NORMAL_CLEARING, false);
+    world.settle();
+    let refused = CallEvent::Refused {
+        call: call::CallId::new(1, 999),
+        group: "public".into(),
+        called: call::Number::unknown("100"),
+        calling: None,
+        cause: Cause::SWITCH_CONGESTION,
+    };
+    world.feed(crate::Input::Media(refused.clone()));
+    world.feed(crate::Input::Media(refused));
+    let report = world.report();
+    assert_eq!(
+        report["inbound"]["lost"],
+        serde_json::json!({"trunk": 1, "ivr": 1, "queue": 1, "agent": 1}),
+        "{report}"
+    );
+    assert_eq!(report["inbound"]["offered"], 4);
+    assert!(!world.model.legs.values().any(|l| l.now.direction == Direction::Outbound));
+}
+
+#[test]
+fn waiting_callers_hear_their_position_and_then_music() {
+    let mut world = started(centre(0, 0), patient());
+    world.model.call_in("100");
+    let second = world.model.call_in("100");
+    world.run(world.model.now_us + 3_500_000);
+    let items = |world: &World| world.model.legs[&second].playing.clone();
+    let said = [
+        PlayItem::Prompt("queue_wait".into()),
+        PlayItem::Prompt("position".into()),
+        PlayItem::Digits("2".into()),
+    ];
+    assert_eq!(items(&world), said);
+    world.run(world.model.now_us + 3 * SECOND);
+    assert_eq!(items(&world), [PlayItem::Prompt("music".into())]);
+    world.run(world.model.now_us + 7 * SECOND);
+    assert_eq!(items(&world), said, "the position is said again");
+}
+
+#[test]
+fn codes_hold_retrieve_consult_connect_and_end_the_wrap_up() {
+    let mut world = started(centre(1, 0), patient());
+    let leg = world.model.call_in("100");
+    world.run(10 * SECOND);
+    type_keys(&mut world, "n00", "*1");
+    assert!(matches!(state(&world, "n00"), AgentState::Talking { held: true, .. }));
+    type_keys(&mut world, "n00", "*1");
+    assert!(matches!(state(&world, "n00"), AgentState::Talking { held: false, .. }));
+    type_keys(&mut world, "n00", "*3777#");
+    let target = world.acd.state.agents.get("n00").unwrap().consult.unwrap();
+    assert_eq!(world.model.legs[&target].now.called.digits, "777");
+    type_keys(&mut world, "n00", "*4");
+    assert_eq!(world.model.legs[&leg].now.peer, Some(target));
+    assert_eq!(state(&world, "n00").word(), "wrap_up");
+    type_keys(&mut world, "n00", "*0");
+    assert_eq!(state(&world, "n00"), AgentState::Ready);
+    // Whom he was sent to hangs up: so does the caller's call.
+    world.model.end(target, Cause::NORMAL_CLEARING, false);
+    world.settle();
+    assert!(!world.model.legs.contains_key(&leg));
+    assert_eq!(world.records.last().unwrap().result, CallResult::Answered);
+}
+
+#[test]
+fn a_blind_transfer_frees_the_agent_at_once() {
+    let mut world = started(centre(1, 0), patient());
+    let leg = world.model.call_in("100");
+    world.run(10 * SECOND);
+    type_keys(&mut world, "n00", "*2777#");
+    assert_eq!(state(&world, "n00").word(), "wrap_up");
+    let target = world.model.legs[&leg].now.peer.unwrap();
+    world.model.end(leg, Cause::NORMAL_CLEARING, false);
+    world.settle();
+    assert!(!world.model.legs.contains_key(&target), "nobody is left with a dead line");
+}
+
+#[test]
+fn an_agent_who_hangs_up_releases_the_caller_and_a_failing_line_does_not() {
+    let mut world = started(centre(2, 0), patient());
+    let leg = world.model.call_in("100");
+    world.run(10 * SECOND);
+    let telephone = world.model.legs[&leg].now.peer.unwrap();
+    world.model.end(telephone, Cause::DESTINATION_OUT_OF_ORDER, false);
+    world.settle();
+    let other = world.model.legs[&leg].now.peer.unwrap();
+    assert_ne!(other, telephone, "the other agent has the caller now");
+    world.run(20 * SECOND);
+    assert_eq!(state(&world, "n00").word(), "ready", "his telephone was called again");
+    world.model.end(other, Cause::NORMAL_CLEARING, false);
+    world.settle();
+    assert!(!world.model.legs.contains_key(&leg));
+    assert_eq!(state(&world, "n01").word(), "offline");
+}
+
+#[test]
+fn the_longest_idle_agent_is_next_and_skills_and_priority_decide_between_queues() {
+    let mut settings = centre(2, 0);
+    settings.queues.push(queue("gold"));
+    settings.queues[1].priority = 5;
+    settings.queues[1].skills = [("english".to_owned(), 3)].into();
+    let mut skilled = agent("e00", "8200", AgentKind::Nailed);
+    skilled.queues.push("gold".into());
+    skilled.skills = [("english".to_owned(), 4)].into();
+    settings.agents.push(skilled);
+    settings.agents[0].queues.push("gold".into());
+    let world = started(settings, patient());
+    assert_eq!(world.acd.index.idle_count("gold"), 1, "the queue alone does not make the skill");
+    assert_eq!(world.acd.index.idle_count("sales"), 3);
+}
+
+#[test]
+fn pausing_in_a_call_comes_after_it_and_signing_out_hangs_the_telephone_up() {
+    let mut world = started(centre(1, 0), patient());
+    let leg = world.model.call_in("100");
+    world.run(10 * SECOND);
+    world.api(ApiRequest::Pause { agent: "n00".into(), reason: "lunch".into() }).unwrap();
+    assert_eq!(state(&world, "n00").word(), "talking");
+    world.model.end(leg, Cause::NORMAL_CLEARING, false);
+    world.settle();
+    assert_eq!(state(&world, "n00").word(), "paused");
+    world.api(ApiRequest::SignOut { agent: "n00".into() }).unwrap();
+    assert!(world.model.legs.is_empty());
+    let refusal = world.api(ApiRequest::Ready { agent: "n00".into() }).unwrap_err();
+    assert_eq!(refusal.code, call::RefusalCode::WrongState);
+    let refusal = world.api(ApiRequest::Ready { agent: "nobody".into() }).unwrap_err();
+    assert_eq!(refusal.code, call::RefusalCode::UnknownCall);
+}
+
+#[test]
+fn a_list_is_dialled_to_its_end_with_never_more_calls_than_agents() {
+    let mut manners = patient();
+    manners.talk_us = 5 * SECOND;
+    manners.ring_us = 2 * SECOND;
+    let mut world = started(centre(3, 1), manners);
+    let csv = "number\n0100\n010x\n0104\n0105\n0106\n0107\n0108\n0109\n";
+    let load = |good_rows_only| ApiRequest::ListLoad {
+        campaign: "autumn".into(),
+        csv: csv.into(),
+        good_rows_only,
+    };
+    let refusal = world.api(load(false)).unwrap_err();
+    assert!(refusal.message.contains("line 3"), "{}", refusal.message);
+    assert_eq!(world.api(load(true)).unwrap()["rows"], 7);
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    for _ in 0..1200 {
+        world.run(world.model.now_us + SECOND / 10);
+        let flying = world
+            .model
+            .legs
+            .values()
+            .filter(|l| l.on_person.is_some() && l.now.state != LegState::Ending)
+            .count();
+        assert!(flying <= 3, "{flying} calls for three nailed agents");
+    }
+    let report = world.report();
+    let expected = serde_json::json!({
+        "dialled": 7, "person": 3, "machine": 1, "busy": 1, "no_answer": 1, "vacant": 1,
+        "congestion": 0, "other": 0, "abandoned": 0, "in_flight": 0,
+    });
+    assert_eq!(report["outbound"], expected);
+    let campaigns = world.api(ApiRequest::Campaigns {}).unwrap();
+    assert_eq!(campaigns["campaigns"][0]["running"], false);
+    assert_eq!(campaigns["campaigns"][0]["done"], 7);
+    assert!(world.records.iter().all(|r| !r.reason.is_empty()));
+}
+
+#[test]
+fn a_call_no_route_takes_is_refused_and_counted_at_the_trunk() {
+    let mut settings = centre(1, 0);
+    settings.routes[0].called_prefix = Some("1".into());
+    let mut world = started(settings, patient());
+    world.model.call_in("200");
+    world.settle();
+    assert_eq!(world.records[0].result, CallResult::LostTrunk);
+    assert_eq!(world.records[0].cause, Cause::UNALLOCATED_NUMBER);
+}
+
+#[test]
+fn who_waits_too_long_goes_where_the_flow_says() {
+    let mut settings = centre(0, 0);
+    if let crate::NodeKind::Queue { wait_max_millis, overflow, .. } =
+        &mut settings.flows[0].nodes[3].kind
+    {
+        *wait_max_millis = 5000;
+        *overflow = Some("info".into());
+    }
+    let mut world = started(settings, patient());
+    let leg = world.model.call_in("100");
+    let call = world.model.legs[&leg].now.call;
+    world.run(world.model.now_us + 9 * SECOND);
+    assert!(matches!(world.acd.state.visits.get(&call).unwrap().stage, Stage::Node { .. }));
+    world.run(world.model.now_us + 9 * SECOND);
+    assert_eq!(world.records[0].result, CallResult::Served);
+    assert_eq!(world.records[0].waited_millis, 5000);
+}
+
+#[test]
+fn settings_that_do_not_hang_together_are_all_named() {
+    let mut settings = centre(1, 1);
+    settings.agents[1].campaigns.push("autumn".into());
+    settings.agents[0].queues.push("nowhere".into());
+    settings.flows[0].start = "nothing".into();
+    settings.routes[0].flow = "none".into();
+    let keys: Vec<String> = settings.problems().into_iter().map(|p| p.key).collect();
+    assert_eq!(keys, ["nowhere", "autumn", "nothing", "none"]);
+}
