@@ -18,7 +18,7 @@ const INFORMATION_QUIET_MILLIS: u32 = 1500;
 /// How soon those leave who do not like a telephone to ring for them.
 const LEAVE_AT_RING_MILLIS: [u64; 2] = [200, 1000];
 /// How long one who is about to leave stays because somebody may just be answering.
-const SECOND_THOUGHT_MILLIS: u64 = 100;
+const SECOND_THOUGHT_MILLIS: u64 = 200;
 
 /// What a caller wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +160,15 @@ impl Caller {
         }
     }
 
+    /// One millisecond after hanging up, until the other side has cleared: whether an agent came in just then.
+    pub fn linger(&self, scene: &mut Scene<'_>) {
+        let was = scene.shared.ledger.standing(scene.record);
+        if matches!(was, Standing::Queued | Standing::Rung) && scene.ear.suspects_pilot() {
+            self.stand(Standing::Talked, scene);
+            scene.note_talk();
+        }
+    }
+
     fn listen(&mut self, since: u64, sound_wanted: u32, scene: &mut Scene<'_>) {
         let now = scene.now_millis;
         if scene.ear.hears_pilot() {
@@ -201,7 +210,7 @@ impl Caller {
         if scene.ear.hears_pilot() {
             return self.talk(scene);
         }
-        if scene.ear.suspects_pilot() && now >= until {
+        if now >= until && scene.ear.suspects_pilot() {
             self.state = State::Waiting { until: now + SECOND_THOUGHT_MILLIS };
             return;
         }

@@ -14,6 +14,8 @@ const SOUND_DBM0: f32 = -40.0;
 const RINGBACK_HZ: [f32; 3] = [450.0, 425.0, 440.0];
 /// So much of a block's power is in the tone when it is a tone.
 const TONE_SHARE_DB: f32 = 3.0;
+/// Samples a suspicion is built on: 20 ms, a bin of 50 Hz.
+const SUSPICION_SAMPLES: usize = 160;
 /// A pilot counts as gone when it was not heard for so long.
 const PILOT_GONE_MILLIS: u32 = 480;
 
@@ -70,9 +72,14 @@ impl Ear {
         self.is_piloted
     }
 
-    /// Whether the last block had the pilot, which one more would confirm.
-    pub const fn suspects_pilot(&self) -> bool {
-        self.hits > 0
+    /// Whether the last 20 ms may have been the pilot: sooner than [`Ear::hears_pilot`], and less sure.
+    pub fn suspects_pilot(&self) -> bool {
+        // The block is overwritten from its beginning: read backwards from where writing stands.
+        let last: [f32; SUSPICION_SAMPLES] = core::array::from_fn(|n| {
+            let at = (self.in_block + PILOT_BLOCK - SUSPICION_SAMPLES + n) % PILOT_BLOCK;
+            self.block.get(at).copied().unwrap_or_default()
+        });
+        self.pilot.is_in(&last)
     }
 
     /// How long the pilot has not been heard.
@@ -123,7 +130,7 @@ impl Ear {
         let mean_square = self.block.iter().map(|x| x * x).sum::<f32>() / PILOT_BLOCK as f32;
         let level = g711::dbm0_of_mean_square(mean_square);
         // Quieter than a pilot: nothing to look for.
-        let is_pilot = level > SOUND_DBM0 && self.pilot.is_in(&self.block);
+        let is_pilot = level > SOUND_DBM0 && self.pilot.is_in(self.block.as_slice());
         self.hits = if is_pilot { self.hits.saturating_add(1) } else { 0 };
         if is_pilot {
             self.missed_millis = 0;
@@ -167,6 +174,26 @@ mod tests {
         assert!(ear.hears_pilot());
         hear(&mut ear, 240, || 0.0);
         assert!(!ear.hears_pilot());
+    }
+
+    #[test]
+    fn a_pilot_is_suspected_after_a_block_of_twenty_milliseconds_and_hardly_ever_without_one() {
+        let mut ear = Ear::new(Law::A, Pilot::Agent);
+        let mut pilot = PilotSource::new(Pilot::Agent);
+        hear(&mut ear, 100, || 0.0);
+        hear(&mut ear, 21, || pilot.next_sample());
+        assert!(ear.suspects_pilot() && !ear.hears_pilot());
+        let voices = crate::Voices::embedded();
+        let (mut suspicions, mut millis) = (0, 0);
+        for voice in voices.talks.iter().chain(&voices.musics) {
+            let mut samples = voice.samples();
+            for _ in 0..voice.millis() {
+                hear(&mut ear, 1, || samples.next().unwrap_or_default());
+                millis += 1;
+                suspicions += u32::from(ear.suspects_pilot());
+            }
+        }
+        assert!(suspicions * 500 < millis, "{suspicions} in {millis} ms");
     }
 
     #[test]

@@ -180,6 +180,12 @@ impl Party {
             Self::Telephone(telephone) => telephone.tick(scene),
         }
     }
+    /// One millisecond while the call is being cleared.
+    pub fn linger(&self, scene: &mut Scene<'_>) {
+        if let Self::Caller(caller) = self {
+            caller.linger(scene);
+        }
+    }
     /// Something came by signalling.
     pub fn signal(&mut self, signal: Signal, scene: &mut Scene<'_>) {
         match self {

@@ -21,8 +21,8 @@ const HEARD_DBM0: f32 = -41.0;
 const TWIST_DB: f32 = 5.0;
 /// A tone stands so far above its neighbourhood, in dB: speech has no such line spectrum up there.
 const CLEAR_DB: f32 = 9.0;
-/// Where the neighbourhood is measured, in Hz from the tone: whole bins away.
-const BESIDE_HZ: f32 = 37.5;
+/// Where the neighbourhood is measured, in bins from the tone. A bin is 12.5 Hz in a block.
+const BESIDE_BINS: f32 = 3.0;
 
 /// Who sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,13 +48,15 @@ impl Pilot {
             Self::Caller => Self::Agent,
         }
     }
-    /// Whether `block` (linear, full scale ±1.0) carries it.
-    pub fn is_in(self, block: &[f32; PILOT_BLOCK]) -> bool {
+    /// Whether `block` (linear, full scale ±1.0) carries it. A shorter block than [`PILOT_BLOCK`] tells
+    /// less surely; below 160 samples the two tones of a pair are neighbours' neighbours.
+    pub fn is_in(self, block: &[f32]) -> bool {
+        let beside_hz = BESIDE_BINS * 8000.0 / block.len().max(1) as f32;
         let [low, high] = self.hz().map(|hz| level_dbm0(block, hz));
         (low - high).abs() <= TWIST_DB
             && low.min(high) >= HEARD_DBM0
             && self.hz().iter().zip([low, high]).all(|(&hz, level)| {
-                [hz - BESIDE_HZ, hz + BESIDE_HZ]
+                [hz - beside_hz, hz + beside_hz]
                     .iter()
                     .all(|&beside| level_dbm0(block, beside) <= level - CLEAR_DB)
             })

@@ -612,6 +612,16 @@ mod tests {
     }
 
     #[test]
+    fn a_scenario_survives_being_written_and_read() {
+        let mut scenario = Scenario::demo();
+        scenario.offering_millis = 1234;
+        scenario.subscribers.numbers =
+            vec![Numbers { from: "1".into(), to: "9".into(), is: SubscriberKind::Vacant }];
+        let text = toml::to_string(&scenario).expect("TOML");
+        assert_eq!(Scenario::from_toml(&text), Ok(scenario));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_by_name() {
         let text = include_str!("../scenarios/demo.toml");
         let refused = |from: &str, to: &str| {

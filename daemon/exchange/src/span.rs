@@ -248,15 +248,17 @@ impl Span {
         let mut wishes = Vec::new();
         for call in &mut self.calls {
             call.ear.hear(&sent.timeslot(call.timeslot));
-            if !call.is_clearing {
-                let mut scene = Scene {
-                    now_millis,
-                    ear: &mut call.ear,
-                    mouth: &mut call.mouth,
-                    shared,
-                    record: call.record,
-                    wishes: &mut wishes,
-                };
+            let mut scene = Scene {
+                now_millis,
+                ear: &mut call.ear,
+                mouth: &mut call.mouth,
+                shared,
+                record: call.record,
+                wishes: &mut wishes,
+            };
+            if call.is_clearing {
+                call.party.linger(&mut scene);
+            } else {
                 call.party.tick(&mut scene);
             }
             let mut octets = [0; tdm::SAMPLES];
