@@ -1,11 +1,15 @@
 //! The commands.
 
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
+use crate::ctl::{self, Ask, Target};
+use crate::media_shell;
 use crate::paths::Paths;
 use crate::prompts;
 
@@ -71,12 +75,61 @@ impl Place {
 pub enum Command {
     /// Checks the configuration and says what is wrong, with lines.
     Check(Place),
+    /// The call server: owns boards and calls.
+    Media(Place),
+    /// Emulated boards behind vfio-user sockets.
+    Emulate(Place),
+    /// Sends one request to a running process and prints the answer.
+    Ctl {
+        /// The files.
+        #[command(flatten)]
+        place: Place,
+        /// `[acd|emulate] METHOD [JSON]`: to the call server unless another is named.
+        words: Vec<String>,
+        /// Print events as they come.
+        #[arg(long)]
+        follow: bool,
+        /// Become the controller in place of the one there is.
+        #[arg(long)]
+        takeover: bool,
+    },
+    /// How the call server stands.
+    Status(Place),
+    /// Takes a span or a timeslot out of use once its last call has ended.
+    Drain {
+        /// The files.
+        #[command(flatten)]
+        place: Place,
+        /// From 1.
+        span: u8,
+        /// One timeslot of it.
+        timeslot: Option<u8>,
+        /// Give up waiting after this; no new calls begin there all the same.
+        #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+        patience: u64,
+    },
+    /// Takes over what the configuration changed and needs no restart, or refuses as a whole.
+    Reload(Place),
+    /// What is heard in audio files.
+    Analyze(crate::analyze::AnalyzeArgs),
 }
 
 /// Runs a command; what went wrong is said on standard error.
 pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Check(place) => check(&place),
+        Command::Media(place) => media(&place),
+        Command::Emulate(place) => emulate(&place),
+        Command::Ctl { place, words, follow, takeover } => {
+            ask(words, follow, takeover).and_then(|ask| ctl::run(&place.paths(), ask))
+        }
+        Command::Status(place) => ctl::status(&place.paths()),
+        Command::Drain { place, span, timeslot, patience } => {
+            ctl::drain(&place.paths(), span, timeslot, Duration::from_secs(patience))
+        }
+        Command::Reload(place) => ask(vec!["reload".into()], false, false)
+            .and_then(|ask| ctl::run(&place.paths(), ask)),
+        Command::Analyze(args) => crate::analyze::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -99,4 +152,62 @@ fn check(place: &Place) -> anyhow::Result<()> {
         config.emulate.board.len(),
     );
     Ok(())
+}
+
+/// Logs go to standard error; `RUST_LOG` chooses, `info` otherwise.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // A second call in one process (tests) keeps the first.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
+}
+
+fn media(place: &Place) -> anyhow::Result<()> {
+    let config = place.load()?;
+    place.check_prompts(&config)?;
+    log();
+    let folder = place.prompt_folder(&config);
+    let prompts = prompts::load(folder.as_deref(), config.host.prompt_language())?;
+    media_shell::run(&config, &place.config_path(), &place.paths(), &prompts)
+}
+
+fn emulate(place: &Place) -> anyhow::Result<()> {
+    let config = place.load()?;
+    log();
+    let path = place.config_path();
+    let folder = path.parent().unwrap_or(Path::new("."));
+    crate::emulate::run(&config, folder, &place.paths())
+}
+
+/// `[acd|emulate] METHOD [JSON]`.
+fn ask(words: Vec<String>, follow: bool, takeover: bool) -> anyhow::Result<Ask> {
+    let mut words = words.into_iter().peekable();
+    let target = match words.peek().map(String::as_str) {
+        Some("acd") => Target::Acd,
+        Some("emulate") => Target::Emulate,
+        _ => Target::Media,
+    };
+    if target != Target::Media {
+        words.next();
+    }
+    let method = words.next();
+    let params = match words.next() {
+        None => serde_json::Map::new(),
+        Some(text) => match serde_json::from_str(&text) {
+            Ok(serde_json::Value::Object(params)) => params,
+            Ok(_) => anyhow::bail!("the parameters are a JSON object, not `{text}`"),
+            Err(error) => anyhow::bail!("the parameters are no JSON: {error}"),
+        },
+    };
+    if let Some(extra) = words.next() {
+        anyhow::bail!("`{extra}` is one word too many: [acd|emulate] METHOD [JSON]");
+    }
+    if method.is_none() && !follow {
+        anyhow::bail!("a METHOD, or --follow, is missing");
+    }
+    Ok(Ask { target, method, params, follow, takeover })
 }

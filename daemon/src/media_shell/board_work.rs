@@ -33,6 +33,8 @@ pub struct BoardRings {
     remaining: u64,
     stamp: Instant,
     was_master: bool,
+    /// All boards tick together (lockstep): each is its own master.
+    joined: bool,
 }
 
 struct Port {
@@ -71,12 +73,28 @@ impl BoardRings {
             remaining: 0,
             stamp: Instant::default(),
             was_master: false,
+            joined: false,
         }
+    }
+
+    /// With all boards ticking together: one block goes for each that comes, whoever is master.
+    #[must_use]
+    pub fn joined(mut self, joined: bool) -> Self {
+        self.joined = joined;
+        self
     }
 
     /// Its place in the configuration.
     pub fn index(&self) -> usize {
         self.index
+    }
+
+    /// Milliseconds that the tick thread has not taken yet.
+    pub fn untaken(&self) -> usize {
+        self.ports.first().map_or(0, |port| {
+            let up = &port.ends.up;
+            up.buffer().capacity().saturating_sub(up.slots())
+        })
     }
 
     /// The board cannot be reached: every line is down, with this alarm.
@@ -122,7 +140,7 @@ impl BoardRings {
         if look.lost > 0 {
             self.pace.reset();
         }
-        let is_master = self.shared.master.load(Relaxed) == self.index;
+        let is_master = self.joined || self.shared.master.load(Relaxed) == self.index;
         if is_master != self.was_master {
             self.was_master = is_master;
             self.begin_anew();

@@ -4,9 +4,128 @@
 //! [`tick_work`] steps the pipeline, [`signal_work`] feeds the call server. The threads here call them in
 //! time; [`crate::rig`] calls them one after the other in virtual time. Both are the same code.
 
+pub mod alarm_log;
 pub mod board_work;
+pub mod clock;
+pub mod lockstep;
 pub mod pace;
+pub mod realtime;
+pub mod recorder;
 pub mod rings;
 pub mod setup;
 pub mod signal_work;
+pub mod spill;
+pub mod threads;
 pub mod tick_work;
+
+mod socket;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Release;
+
+use anyhow::{Context, Result};
+use crossbeam::channel;
+use media::Media;
+use protocol::calls;
+use protocol::server::{Server, Settings};
+
+use crate::config::{BoardAddress, Config};
+use crate::door::{Allow, Door};
+use crate::paths::Paths;
+use board_work::BoardRings;
+use clock::Clock;
+use lockstep::Gate;
+use recorder::RecorderWork;
+use setup::{Plan, Prompts};
+use signal_work::SignalWork;
+use socket::{Desk, Desks};
+use spill::FileSpill;
+use threads::{Common, SignalLinks};
+use tick_work::TickWork;
+
+/// Milliseconds of outgoing sound held back on a host, so that a late interrupt finds some.
+const LEAD_MILLIS: u32 = 4;
+
+/// Runs the call server until a signal ends it.
+///
+/// # Errors
+/// It cannot start: what is missing.
+pub fn run(config: &Config, config_path: &Path, paths: &Paths, prompts: &Prompts) -> Result<()> {
+    let signals = crate::signals::Signals::take()?;
+    let mut plan = Plan::new(config, prompts)?;
+    for board in &mut plan.boards {
+        if let BoardAddress::VfioUser(path) = &mut board.address {
+            *path = paths.at(&*path).display().to_string();
+        }
+    }
+    let lockstep = config.host.lockstep;
+    let spans: Vec<_> = plan.boards.iter().map(|b| b.spans.clone()).collect();
+    let (board_ends, tick_ends, signal_ends, shared) = rings::build(&spans);
+    let clock = Clock::new(lockstep.then(|| Arc::clone(&shared)));
+    let common = Common {
+        clock: clock.clone(),
+        shared: Arc::clone(&shared),
+        stop: Arc::new(AtomicBool::new(false)),
+        gate: lockstep.then(|| Arc::new(Gate::new(spans.len()))),
+        realtime: config.host.realtime && !lockstep,
+    };
+    if common.realtime {
+        realtime::lock_memory();
+    }
+
+    let instance = socket::next_instance(&paths.instance())?;
+    let mut media = Media::new(plan.media.clone(), instance, clock.now())?;
+    media.utc_offset(clock.utc_offset_us());
+    let allow = Allow::parse(config.media.allow.iter().map(|a| a.get_ref().as_str()))?;
+    let mut settings = Settings::new(format!("{instance:x}"), calls::METHODS);
+    settings.lockstep = lockstep;
+    settings.utc_offset_us = clock.utc_offset_us();
+    let spill = FileSpill::create(&paths.unacknowledged())
+        .with_context(|| paths.unacknowledged().display().to_string())?;
+    settings.spill = Box::new(spill);
+    let door = Door::listen(&paths.media_socket(), allow, Server::new(settings))?;
+
+    let (pipeline, recorders) = plan.pipeline();
+    let recorder = RecorderWork::new(recorders, &paths.recordings())
+        .with_context(|| paths.recordings().display().to_string())?;
+    let tick = TickWork::new(pipeline, tick_ends, Arc::clone(&shared), plan.spans, lockstep);
+    let work = SignalWork::new(media, signal_ends, Arc::clone(&shared), clock.now());
+    let (to_signal, inbox) = channel::bounded(4096);
+    let (outbox, from_signal) = channel::unbounded();
+    let (orders, order_inbox) = channel::unbounded();
+    let links = SignalLinks { inbox, outbox, waker: door.waker(), recorder: orders };
+
+    let cpu = |n: usize| config.host.cpus.get(n).copied();
+    let mut handles = vec![threads::recorder(common.clone(), recorder, order_inbox)?];
+    let signal = threads::signal(common.clone(), work, links)?;
+    let signal_thread = signal.thread().clone();
+    let tick = threads::tick(common.clone(), tick, cpu(0), signal_thread.clone())?;
+    let tick_thread = tick.thread().clone();
+    for (n, (ends, plan)) in board_ends.into_iter().zip(plan.boards).enumerate() {
+        let lead = if lockstep { 1 } else { LEAD_MILLIS };
+        let rings = BoardRings::new(ends, Arc::clone(&shared), lead).joined(lockstep);
+        let wake = (tick_thread.clone(), signal_thread.clone());
+        handles.push(threads::board(common.clone(), plan, rings, cpu(n + 1), wake.0, wake.1)?);
+    }
+    handles.extend([signal, tick]);
+
+    let desks = Desks {
+        common: common.clone(),
+        signal: signal_thread,
+        to_signal,
+        from_signal,
+        config_path: config_path.to_owned(),
+    };
+    let mut desk = Desk::new(door, desks, signals, &paths.alarms())?;
+    let ended = desk.run();
+    common.stop.store(true, Release);
+    for handle in handles {
+        handle.thread().unpark();
+        if handle.join().is_err() {
+            tracing::error!("a thread of the call server panicked");
+        }
+    }
+    ended
+}

@@ -93,6 +93,8 @@ pub struct BoardShared {
     pub gaps: AtomicU64,
     /// Milliseconds lost in them.
     pub lost_millis: AtomicU64,
+    /// Milliseconds that ticks have taken from it and are through with.
+    pub ticked: AtomicU64,
     /// Frames of 125 µs dropped or repeated on the way in.
     pub slips_in: AtomicU64,
     /// Frames of 125 µs dropped or repeated on the way out.

@@ -110,13 +110,21 @@ impl TickWork {
 
     /// The first board that runs.
     fn choose_master(&mut self) {
+        for (ports, board) in self.boards.iter_mut().zip(&self.shared.boards) {
+            if !board.running.load(Relaxed) {
+                // What a board that is gone left behind belongs to no tick.
+                for port in ports {
+                    while port.ends.up.pop().is_ok() {}
+                }
+            }
+        }
         let master =
             self.shared.boards.iter().position(|b| b.running.load(Relaxed)).unwrap_or(NO_MASTER);
         if master != self.master {
             for port in self.boards.iter_mut().flatten() {
                 port.elastic = Elastic::new(Law::A);
             }
-            if let Some(ports) = self.boards.get_mut(master) {
+            if let Some(ports) = self.boards.get_mut(master).filter(|_| !self.joined) {
                 // What gathered while another clock ticked would be late for ever.
                 for port in ports {
                     while port.ends.up.slots() > 1 && port.ends.up.pop().is_ok() {}
@@ -140,7 +148,9 @@ impl TickWork {
             for port in ports {
                 let span = port.ends.span.index();
                 let Some(place) = self.received.get_mut(span) else { continue };
-                if index == self.master {
+                if self.joined && index != self.master {
+                    *place = port.ends.up.pop().map_or(Block::idle(Law::A), |s| s.block);
+                } else if index == self.master {
                     match port.ends.up.pop() {
                         Ok(stamped) => {
                             let own = stamped.block.at;
@@ -176,6 +186,11 @@ impl TickWork {
         self.send(stamp);
         self.last_tick = stamp;
         self.shared.ticks.fetch_add(1, Release);
+        for board in &self.shared.boards {
+            if board.running.load(Relaxed) {
+                board.ticked.fetch_add(1, Release);
+            }
+        }
     }
 
     fn send(&mut self, stamp: Instant) {

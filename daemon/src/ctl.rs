@@ -1,0 +1,193 @@
+//! `trunkline ctl`, `status`, `drain`, `reload`: one request to a running process, and its answer.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail};
+use protocol::client::{Blocking, ClientError, Message};
+use protocol::wire::{Hello, Role, Welcome};
+use serde_json::{Map, Value, json};
+
+use crate::paths::Paths;
+
+/// Which process is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Calls.
+    Media,
+    /// Agents, queues, lists.
+    Acd,
+    /// Emulated boards.
+    Emulate,
+}
+
+/// What `ctl` is asked to do.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// To whom.
+    pub target: Target,
+    /// The method; none when only events are wanted.
+    pub method: Option<String>,
+    /// Its parameters.
+    pub params: Map<String, Value>,
+    /// Print events as they come, until interrupted.
+    pub follow: bool,
+    /// Be the controller, in place of the one there is.
+    pub takeover: bool,
+}
+
+/// Sends the request and prints the answer, an object a line.
+///
+/// # Errors
+/// Nobody listens, or the request was refused.
+pub fn run(paths: &Paths, ask: Ask) -> Result<()> {
+    let socket = match ask.target {
+        Target::Media => paths.media_socket(),
+        Target::Acd => paths.acd_socket(),
+        Target::Emulate => paths.emulate_socket(),
+    };
+    // On acd.sock everybody may change things; on media.sock only with a takeover.
+    let controls = ask.takeover || ask.target != Target::Media;
+    let (mut client, welcome) = connect(&socket, controls, ask.takeover)?;
+    if let Some(method) = &ask.method {
+        let mut params = ask.params;
+        if !params.contains_key("key") && !is_reading(ask.target, method) {
+            params.insert("key".into(), Value::String(new_key()));
+        }
+        let answer = client.call(method, Value::Object(params))?;
+        println!("{answer}");
+    }
+    if ask.follow {
+        follow(&mut client, &welcome)?;
+    }
+    Ok(())
+}
+
+fn is_reading(target: Target, method: &str) -> bool {
+    let methods = match target {
+        Target::Media => protocol::calls::METHODS,
+        Target::Emulate => crate::emulate::METHODS,
+        Target::Acd => &[],
+    };
+    matches!(method, "hello" | "ping" | "subscribe" | "unsubscribe" | "ack" | "time")
+        || methods.iter().any(|(m, a)| *m == method && *a == protocol::server::Access::Read)
+}
+
+fn connect(socket: &Path, controls: bool, takeover: bool) -> Result<(Blocking, Welcome)> {
+    let hello = Hello {
+        protocol: protocol::PROTOCOL,
+        client: "ctl".into(),
+        role: if controls { Role::Controller } else { Role::Observer },
+        takeover,
+    };
+    match Blocking::connect(socket, &hello) {
+        Ok(connected) => Ok(connected),
+        Err(ClientError::Gone(e)) => {
+            Err(e).with_context(|| format!("{}: is the process running?", socket.display()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A key no other run of `ctl` has: the process and the moment.
+fn new_key() -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("ctl-{}-{}", std::process::id(), now.as_nanos())
+}
+
+fn follow(client: &mut Blocking, welcome: &Welcome) -> Result<()> {
+    client.call("subscribe", json!({ "from": welcome.seq + 1 }))?;
+    loop {
+        match client.next(Duration::from_secs(1))? {
+            Some(Message::Event(event) | Message::Summary(event)) => {
+                println!("{}", serde_json::to_string(&event)?);
+            }
+            Some(Message::Gap { lost_from, lost_to }) => {
+                println!("{}", json!({ "gap": { "lost_from": lost_from, "lost_to": lost_to } }));
+            }
+            Some(_) => {}
+            None => drop(client.call("ping", json!({}))?),
+        }
+    }
+}
+
+/// Prints how the call server stands, in lines for people.
+///
+/// # Errors
+/// It does not run.
+pub fn status(paths: &Paths) -> Result<()> {
+    let (mut client, welcome) = connect(&paths.media_socket(), false, false)?;
+    let status = client.call("status", json!({}))?;
+    let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
+    let list = |key: &str| status.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    println!(
+        "instance {}, up {} s, {} calls, controller {}",
+        welcome.instance,
+        welcome.now / 1_000_000,
+        number(&status, "legs"),
+        if status.get("controller") == Some(&Value::Bool(true)) { "there" } else { "absent" },
+    );
+    for (n, board) in list("boards").iter().enumerate() {
+        println!(
+            "board {n}: {}, {} interrupts, {} missed, {} gaps ({} ms)",
+            if board.get("running") == Some(&Value::Bool(true)) { "running" } else { "gone" },
+            number(board, "interrupts"),
+            number(board, "missed"),
+            number(board, "gaps"),
+            number(board, "lost_millis"),
+        );
+    }
+    for span in list("spans") {
+        let alarms: Vec<&str> = span
+            .get("alarms")
+            .and_then(Value::as_array)
+            .map(|a| a.iter().filter_map(Value::as_str).collect())
+            .unwrap_or_default();
+        let up = |key: &str| span.get(key) == Some(&Value::Bool(true));
+        println!(
+            "span {}: line {}, link {}{}{}",
+            number(&span, "span"),
+            if up("in_service") { "up" } else { "down" },
+            if up("link") { "up" } else { "down" },
+            if alarms.is_empty() { "" } else { ", alarms " },
+            alarms.join(" "),
+        );
+    }
+    for group in list("groups") {
+        println!(
+            "group {}: {} of {} in use, {} offered, {} refused, {} dialled, {} answered",
+            group.get("name").and_then(Value::as_str).unwrap_or("?"),
+            number(&group, "in_use"),
+            number(&group, "capacity"),
+            number(&group, "offered"),
+            number(&group, "refused"),
+            number(&group, "dialled"),
+            number(&group, "answered"),
+        );
+    }
+    Ok(())
+}
+
+/// Takes a span, or one timeslot, out of use once its last call has ended, and waits for that.
+///
+/// # Errors
+/// Refused, or not empty within `patience`.
+pub fn drain(paths: &Paths, span: u8, timeslot: Option<u8>, patience: Duration) -> Result<()> {
+    let (mut client, welcome) = connect(&paths.media_socket(), false, false)?;
+    client.call("subscribe", json!({ "from": welcome.seq + 1 }))?;
+    let params = json!({ "key": new_key(), "span": span, "timeslot": timeslot });
+    client.call("drain", params)?;
+    let deadline = std::time::Instant::now() + patience;
+    while std::time::Instant::now() < deadline {
+        let Some(Message::Event(event)) = client.next(Duration::from_millis(500))? else {
+            client.call("ping", json!({}))?;
+            continue;
+        };
+        let wanted = json!({ "span": span, "timeslot": timeslot });
+        if event.event == "drained" && event.data == wanted {
+            println!("drained");
+            return Ok(());
+        }
+    }
+    bail!("calls are still up after {} s; no new ones begin there", patience.as_secs())
+}

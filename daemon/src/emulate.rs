@@ -1,0 +1,303 @@
+//! `trunkline emulate`: boards behind vfio-user sockets with what is at the far ends of their lines, and a
+//! socket of its own for faults and for what really happened there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use emulator::server::{Handle, Server as BoardServer, Settings as ServeSettings};
+use emulator::{Board, BoardCounters, BoardFault, Fault};
+use exchange::Exchange;
+use firmware_headers::model;
+use protocol::Fault as Refused;
+use protocol::server::{Access, Output, Request, Server, Settings};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::config::{Clock, Config, EmulatedBoard};
+use crate::door::{Allow, Door};
+use crate::far_ends;
+use crate::paths::Paths;
+use crate::signals::Signals;
+
+/// The socket thread waits at most this long.
+const REST: Duration = Duration::from_millis(100);
+/// A lockstep board waits so long for its driver: longer than a controller may make that wait.
+const LOCKSTEP_PATIENCE: Duration = Duration::from_secs(5);
+/// Calls in one answer to `calls`.
+const CALLS_A_PAGE: usize = 100;
+
+/// The methods of `emulate.sock`.
+pub const METHODS: &[(&str, Access)] = &[
+    ("boards", Access::Read),
+    ("truth", Access::Read),
+    ("calls", Access::Read),
+    ("stop_offering", Access::Maintain),
+    ("fault", Access::Maintain),
+    ("repair", Access::Maintain),
+];
+
+/// Serves the emulated boards of `config` until a signal ends it.
+///
+/// # Errors
+/// It cannot start: what is missing.
+pub fn run(config: &Config, folder: &Path, paths: &Paths) -> Result<()> {
+    let signals = Signals::take()?;
+    let mut ends = far_ends::build(config, folder)?;
+    let mut far = std::mem::take(&mut ends.boards).into_iter();
+    let mut boards = Vec::new();
+    for (index, emulated) in config.emulate.board.iter().enumerate() {
+        let seed = config.emulate.seed.wrapping_add(index as u64);
+        let mut board = Board::new(&model::TE410P_GEN5, seed)?;
+        for (port, end) in far.next().unwrap_or_default().into_iter().enumerate() {
+            board.plug(port, end);
+        }
+        boards.push(serve(index, emulated, board, paths)?);
+    }
+    let settings = Settings { exclusive: false, ..Settings::new("emulate", METHODS) };
+    let allow = Allow::parse(config.media.allow.iter().map(|a| a.get_ref().as_str()))?;
+    let door = Door::listen(&paths.emulate_socket(), allow, Server::new(settings))?;
+    let mut desk = Desk { door, signals, boards, exchanges: ends.exchanges, zero: Instant::now() };
+    let ended = desk.run();
+    for served in desk.boards {
+        served.handle.stop();
+        if served.thread.join().is_err() {
+            tracing::error!("a board's thread panicked");
+        }
+    }
+    ended
+}
+
+struct Served {
+    handle: Handle,
+    thread: JoinHandle<()>,
+}
+
+fn serve(
+    index: usize,
+    emulated: &EmulatedBoard,
+    mut board: Board,
+    paths: &Paths,
+) -> Result<Served> {
+    let path = paths.at(emulated.socket.get_ref());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut settings = ServeSettings { ppm: emulated.ppm.round() as i32, ..ServeSettings::default() };
+    if emulated.clock == Clock::Lock {
+        settings.clock = emulator::server::Clock::Lock;
+        settings.patience = LOCKSTEP_PATIENCE;
+    }
+    let mut server = BoardServer::bind(&path, settings)
+        .with_context(|| format!("board {index} at {}", path.display()))?;
+    let handle = server.handle();
+    let thread = std::thread::Builder::new().name(format!("emulated{index}")).spawn(move || {
+        match server.run(&mut board) {
+            Ok(counters) => tracing::info!(board = index, ?counters, "board served"),
+            Err(error) => tracing::error!(board = index, %error, "board cannot be served"),
+        }
+    })?;
+    tracing::info!(board = index, socket = %path.display(), "board served");
+    Ok(Served { handle, thread })
+}
+
+/// The socket for faults and truths.
+struct Desk {
+    door: Door,
+    signals: Signals,
+    boards: Vec<Served>,
+    exchanges: BTreeMap<String, Exchange>,
+    zero: Instant,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scenario {
+    /// May be left out when there is only one.
+    #[serde(default)]
+    scenario: Option<String>,
+    #[serde(default)]
+    from: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Where {
+    board: usize,
+    #[serde(default)]
+    port: Option<usize>,
+    #[serde(default)]
+    fault: Option<String>,
+    #[serde(default)]
+    value: Option<f64>,
+}
+
+impl Desk {
+    fn run(&mut self) -> Result<()> {
+        sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
+        while !self.signals.end_asked()? {
+            let zero = self.zero;
+            let now = move || u64::try_from(zero.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.door.wait(now, Some(REST))?;
+            loop {
+                match self.door.server.poll() {
+                    Output::Wait(_) => break,
+                    Output::Request(request) => {
+                        let token = request.token;
+                        let result = self.answer(request);
+                        self.door.server.answer(now(), token, result);
+                    }
+                    Output::Snapshot { connection } => {
+                        // Nothing happens here that a subscriber could have missed.
+                        let _ = self.door.server.snapshot::<Value>(connection, &[]);
+                    }
+                    Output::Close { connection, .. } => self.door.close(connection),
+                    Output::Controller { .. }
+                    | Output::Acknowledged { .. }
+                    | Output::TimeTaken { .. } => {}
+                }
+            }
+            self.door.flush(now());
+        }
+        Ok(())
+    }
+
+    fn answer(&self, request: Request) -> Result<Value, Refused> {
+        let Request { method, params, .. } = request;
+        match method.as_str() {
+            "boards" => self.board_counters(),
+            "truth" => {
+                let exchange = self.exchange(&method, params)?.0;
+                Ok(json!({ "truth": exchange.truth(), "offering": offering(exchange) }))
+            }
+            "calls" => {
+                let (exchange, from) = self.exchange(&method, params)?;
+                let all = exchange.calls();
+                let page: Vec<_> = all.iter().skip(from).take(CALLS_A_PAGE).collect();
+                let next = from + page.len();
+                let next = (next < all.len()).then_some(next);
+                Ok(json!({ "calls": page, "of": all.len(), "next": next }))
+            }
+            "stop_offering" => {
+                self.exchange(&method, params)?.0.stop_offering();
+                Ok(json!({}))
+            }
+            "fault" | "repair" => self.break_or_mend(&method, params),
+            other => Err(Refused::unknown_method(other)),
+        }
+    }
+
+    fn exchange(
+        &self,
+        method: &str,
+        params: Map<String, Value>,
+    ) -> Result<(&Exchange, usize), Refused> {
+        let Scenario { scenario, from } = read(method, params)?;
+        let found = match &scenario {
+            Some(name) => self.exchanges.get(name),
+            None if self.exchanges.len() == 1 => self.exchanges.values().next(),
+            None => None,
+        };
+        let names: Vec<&str> = self.exchanges.keys().map(String::as_str).collect();
+        let why = format!("`scenario` is one of: {}", names.join(", "));
+        Ok((found.ok_or_else(|| bad(method, "scenario", &why))?, from))
+    }
+
+    fn board_counters(&self) -> Result<Value, Refused> {
+        let mut boards = Vec::new();
+        for served in &self.boards {
+            let counted = served.handle.with(|board, server| (board.counters(), *server));
+            boards.push(counted.map(|(card, server)| {
+                let BoardCounters { millis, ticks, unacknowledged, swallowed, refused, starts } =
+                    card;
+                json!({
+                    "millis": millis, "ticks": ticks, "unacknowledged": unacknowledged,
+                    "swallowed": swallowed, "dma_refused": refused, "starts": starts,
+                    "clients": server.clients, "lost_millis": server.lost_millis,
+                    "stalls": server.stalls,
+                })
+            }));
+        }
+        Ok(json!({ "boards": boards }))
+    }
+
+    fn break_or_mend(&self, method: &str, params: Map<String, Value>) -> Result<Value, Refused> {
+        let Where { board, port, fault, value } = read(method, params)?;
+        let served =
+            self.boards.get(board).ok_or_else(|| bad(method, "board", "no such board (from 0)"))?;
+        let done = match (method, port) {
+            ("repair", Some(port)) => served.handle.with(move |b, _| b.repair(port)),
+            ("repair", None) => served.handle.with(|b, _| {
+                b.heal();
+                true
+            }),
+            (_, Some(port)) => {
+                let fault = line_fault(fault.as_deref(), value).map_err(|why| bad(method, "fault", why))?;
+                served.handle.with(move |b, _| b.inject(port, fault))
+            }
+            (_, None) => {
+                let fault = board_fault(fault.as_deref(), value).map_err(|why| bad(method, "fault", why))?;
+                served.handle.with(move |b, _| {
+                    b.fail(fault);
+                    true
+                })
+            }
+        };
+        match done {
+            Some(true) => Ok(json!({})),
+            Some(false) => Err(bad(method, "port", "the board has no such port (from 0)")),
+            None => Err(bad(method, "board", "the board is not served any more")),
+        }
+    }
+}
+
+fn offering(exchange: &Exchange) -> Value {
+    json!(exchange.offering())
+}
+
+fn line_fault(name: Option<&str>, value: Option<f64>) -> Result<Fault, &'static str> {
+    Ok(match name {
+        Some("loss_of_signal") => Fault::LossOfSignal,
+        Some("loss_of_frame") => Fault::LossOfFrame,
+        Some("alarm_indication") => Fault::AlarmIndication,
+        Some("remote_alarm") => Fault::RemoteAlarm,
+        Some("cut") => Fault::Cut,
+        Some("bit_errors") => match value {
+            Some(rate) if rate > 0.0 && rate <= 0.5 => Fault::BitErrors(rate),
+            _ => return Err("`bit_errors` takes a `value` above 0 and up to 0.5"),
+        },
+        _ => {
+            return Err(
+                "of a port: loss_of_signal, loss_of_frame, alarm_indication, remote_alarm, cut, bit_errors",
+            );
+        }
+    })
+}
+
+fn board_fault(name: Option<&str>, value: Option<f64>) -> Result<BoardFault, &'static str> {
+    Ok(match name {
+        Some("frozen_clock") => BoardFault::FrozenClock,
+        Some("missed_interrupts") => match value {
+            Some(n) if (1.0..=1e6).contains(&n) => BoardFault::MissedInterrupts(n as u32),
+            _ => return Err("`missed_interrupts` takes a `value` from 1 to 1000000"),
+        },
+        Some("pulled") => BoardFault::Pulled,
+        Some("dma_stopped") => BoardFault::DmaStopped,
+        _ => return Err("of a board: frozen_clock, missed_interrupts, pulled, dma_stopped"),
+    })
+}
+
+fn read<T: serde::de::DeserializeOwned>(
+    method: &str,
+    params: Map<String, Value>,
+) -> Result<T, Refused> {
+    serde_json::from_value(Value::Object(params))
+        .map_err(|e| Refused::invalid_params(method, e.to_string()))
+}
+
+fn bad(method: &str, field: &str, why: &str) -> Refused {
+    let refusal = call::Refusal::new(call::RefusalCode::BadValue, method, why);
+    Refused::from(refusal).field(field)
+}
