@@ -4,11 +4,18 @@
 //!
 //! Nothing is decided here that a pure machine could decide.
 
+pub mod analyze;
 pub mod cli;
 pub mod config;
+pub mod ctl;
+pub mod demo;
+pub mod door;
+pub mod emulate;
 pub mod far_ends;
+pub mod house;
 pub mod media_shell;
 pub mod path;
 pub mod paths;
 pub mod prompts;
 pub mod rig;
+pub mod signals;
