@@ -10,6 +10,8 @@ use crate::{ReadOnly, ReadWrite, Reg, WriteOnly};
 pub const PORT_REGISTERS: usize = 256;
 /// Ports of the quad chip. Boards with two connectors carry the quad chip all the same.
 pub const PORTS_QUAD: usize = 4;
+/// Ports of the octal chip (PEF 22558).
+pub const PORTS_OCTAL: usize = 8;
 
 /// Receive FIFO of the HDLC controller: reading pops.
 pub const RFIFO: Reg<u8, ReadOnly> = Reg::at(0x00);

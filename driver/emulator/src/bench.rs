@@ -49,6 +49,7 @@ pub(crate) struct Host {
     pub board: Board,
     pub memory: Memory,
     pub buffers: usize,
+    buffer_octets: usize,
 }
 
 impl Host {
@@ -59,8 +60,10 @@ impl Host {
     }
     pub(crate) fn with_ring(model: &model::Model, buffers: usize) -> Self {
         let board = Board::new(model, 1).expect("a board that is built");
-        let memory = Memory::new(2 * buffers * dma::BUFFER_OCTETS_QUAD);
-        let mut host = Self { board, memory, buffers };
+        let buffer_octets =
+            if model.spans == 8 { dma::BUFFER_OCTETS_OCTAL } else { dma::BUFFER_OCTETS_QUAD };
+        let memory = Memory::new(2 * buffers * buffer_octets);
+        let mut host = Self { board, memory, buffers, buffer_octets };
         host.enable();
         host
     }
@@ -75,7 +78,8 @@ impl Host {
         self.board.write(Space::Bar0, reg.offset, W::OCTETS, value.to_u32());
     }
     fn local(port: u32, offset: u32) -> u32 {
-        offset | port << regs::LADDR_PORT_SHIFT | regs::LADDR_LOWER_PORTS
+        let half = if port < 4 { regs::LADDR_LOWER_PORTS } else { 0 };
+        offset | port % 4 << regs::LADDR_PORT_SHIFT | half
     }
     pub(crate) fn framer_get<A: Readable>(&mut self, port: u32, reg: &Reg<u8, A>) -> u8 {
         let address = Self::local(port, reg.offset);
@@ -107,7 +111,7 @@ impl Host {
     }
     /// Addresses, ring, run bits.
     pub(crate) fn start(&mut self) {
-        let area = (self.buffers * dma::BUFFER_OCTETS_QUAD) as u32;
+        let area = (self.buffers * self.buffer_octets) as u32;
         self.put(&regs::WRADDR, BASE);
         self.put(&regs::RDADDR, BASE + area);
         self.put(&regs::RING, 1 << regs::RING_MILLIS_SHIFT | self.buffers as u32);
@@ -136,13 +140,13 @@ impl Host {
         self.put(&regs::INTR, regs::INTR_ACKNOWLEDGE);
     }
     fn receive_offset(&self, buffer: usize) -> usize {
-        (self.buffers + buffer) * dma::BUFFER_OCTETS_QUAD
+        (self.buffers + buffer) * self.buffer_octets
     }
     pub(crate) fn received(&self, buffer: usize, port: usize, slot: usize, sample: usize) -> u8 {
         self.memory.octet(self.receive_offset(buffer) + dma::offset(port, slot, sample))
     }
     pub(crate) fn send(&self, buffer: usize, port: usize, slot: usize, sample: usize, octet: u8) {
-        let offset = buffer * dma::BUFFER_OCTETS_QUAD + dma::offset(port, slot, sample);
+        let offset = buffer * self.buffer_octets + dma::offset(port, slot, sample);
         self.memory.set(offset, octet);
     }
 }

@@ -31,7 +31,9 @@ const SECOND_MILLIS: u64 = 1000;
 pub(crate) struct Layout {
     /// Ports with a connector.
     pub connectors: usize,
-    /// Octets of one DMA buffer, which follow the framer's ports and not the connectors.
+    /// Ports of the framer chip: a board with two connectors carries one with four all the same.
+    pub framer_ports: usize,
+    /// Octets of one DMA buffer, which follow the framer's ports.
     pub buffer_octets: usize,
     /// Generation 5: a ring of buffers, its index and the ident.
     pub ring: bool,
@@ -40,7 +42,7 @@ pub(crate) struct Layout {
 /// A board that cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no emulation of {name} generation {generation} with {spans} spans: generations 2 to 5 with 2 or 4 spans are there"
+    "no emulation of {name} generation {generation} with {spans} spans: generations 2 to 5 are there"
 )]
 pub struct NotBuilt {
     /// As printed on the board.
@@ -90,6 +92,8 @@ struct BoardFaults {
 
 /// An emulated board.
 ///
+/// The board with eight spans has no configuration flash here: its pins read as what was written.
+///
 /// ```
 /// use bus::{Device, Space};
 /// use emulator::{Board, Loopback};
@@ -122,13 +126,18 @@ impl Board {
     pub fn new(model: &Model, seed: u64) -> Result<Self, NotBuilt> {
         let Model { name, generation, spans, .. } = *model;
         let connectors = usize::from(spans);
-        if !(2..=5).contains(&generation) || !matches!(connectors, 2 | falc::PORTS_QUAD) {
+        let (framer_ports, buffer_octets) = match connectors {
+            2 | 4 => (falc::PORTS_QUAD, dma::BUFFER_OCTETS_QUAD),
+            8 => (falc::PORTS_OCTAL, dma::BUFFER_OCTETS_OCTAL),
+            _ => return Err(NotBuilt { name, generation, spans }),
+        };
+        if !(2..=5).contains(&generation) {
             return Err(NotBuilt { name, generation, spans });
         }
-        let layout =
-            Layout { connectors, buffer_octets: dma::BUFFER_OCTETS_QUAD, ring: generation == 5 };
-        // A dual board reads zeros for the jumpers it has not.
-        let jumpers = Jumpers { e1: if connectors == 2 { 0b0011 } else { 0b1111 }, switch: 0 };
+        let layout = Layout { connectors, framer_ports, buffer_octets, ring: generation == 5 };
+        // A jumper for each connector; the ones a board has not read zero.
+        let jumpers =
+            Jumpers { e1: 0xFF_u32.wrapping_shr(8_u32.wrapping_sub(spans.into())), switch: 0 };
         let rng = Rng::from_seed(seed);
         Ok(Self {
             model: *model,
@@ -226,7 +235,7 @@ impl Board {
     /// The lamp of `port`, as the constants `LAMP_…` of the board's register map name them.
     pub fn lamp(&self, port: usize) -> u32 {
         let shift = u32::try_from(port).unwrap_or(u32::MAX).saturating_mul(2);
-        u32::from(self.fpga.lamps()).checked_shr(shift).unwrap_or(0) & wct4xxp::LAMP_YELLOW
+        self.fpga.lamps().checked_shr(shift).unwrap_or(0) & wct4xxp::LAMP_YELLOW
     }
 
     fn fetch(&mut self, memory: &dyn HostMemory, transfer: Option<fpga::Transfer>) {

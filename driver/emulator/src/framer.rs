@@ -1,4 +1,4 @@
-//! The framer chip: QuadFALC, four E1 ports behind one local bus.
+//! The framer chip: E1 ports behind one local bus, four of a QuadFALC or eight of its bigger sister.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -16,19 +16,19 @@ pub(crate) use port::{Arrived, MILLI_BITS, Port};
 
 /// The chip.
 pub(crate) struct Framer {
-    ports: [Port; falc::PORTS_QUAD],
+    ports: Vec<Port>,
     in_reset: bool,
 }
 
 impl Framer {
-    /// A chip held in reset, as the board leaves it after power-up.
-    pub(crate) fn new() -> Self {
-        Self { ports: core::array::from_fn(|_| Port::new()), in_reset: true }
+    /// A chip of `ports` held in reset, as the board leaves it after power-up.
+    pub(crate) fn new(ports: usize) -> Self {
+        Self { ports: (0..ports).map(|_| Port::new()).collect(), in_reset: true }
     }
     /// Holds the chip in reset, or lets it out of it: every register then has its reset value.
     pub(crate) fn hold_in_reset(&mut self, hold: bool) {
         if hold && !self.in_reset {
-            self.ports = core::array::from_fn(|_| Port::new());
+            self.ports.iter_mut().for_each(|port| *port = Port::new());
         }
         self.in_reset = hold;
     }

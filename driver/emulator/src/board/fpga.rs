@@ -45,6 +45,7 @@ pub(crate) struct Fpga {
     ring: u32,
     leds: u32,
     leds2: u32,
+    spi: u32,
     gpio_direction: u32,
     gpio: u32,
     local_address: u32,
@@ -63,7 +64,7 @@ impl Fpga {
         Self {
             layout,
             jumpers,
-            framer: Framer::new(),
+            framer: Framer::new(layout.framer_ports),
             receive_address: 0,
             transmit_address: 0,
             count: 0,
@@ -71,6 +72,7 @@ impl Fpga {
             ring: 1 << regs::RING_MILLIS_SHIFT | 1,
             leds: 0,
             leds2: 0,
+            spi: 0,
             gpio_direction: 0,
             gpio: 0,
             local_address: 0,
@@ -100,8 +102,8 @@ impl Fpga {
         }
     }
     /// What the lamps show: two bits a span, from bit 0.
-    pub(crate) fn lamps(&self) -> u8 {
-        (self.leds & regs::LEDS_LAMPS) as u8
+    pub(crate) fn lamps(&self) -> u32 {
+        self.leds & regs::LEDS_LAMPS | (self.leds2 & regs::LEDS_LAMPS).wrapping_shl(8)
     }
 
     fn buffers(&self) -> u32 {
@@ -152,6 +154,12 @@ impl Fpga {
         self.jumpers.e1.wrapping_shl(regs::LEDS_E1_SHIFT) & regs::LEDS_E1
             | self.jumpers.switch.wrapping_shl(regs::LEDS_SWITCH_SHIFT)
     }
+    /// The jumpers of spans 5 to 8, and the authentication, which takes no time here.
+    fn upper_jumper_status(&self) -> u32 {
+        let jumpers = self.jumpers.e1.wrapping_shr(4).wrapping_shl(regs::LEDS_E1_SHIFT);
+        let asked = self.leds2 & regs::LEDS2_AUTHENTICATE != 0;
+        jumpers & regs::LEDS_E1 | if asked { regs::LEDS2_AUTHENTICATED } else { 0 }
+    }
 
     /// The dword at `offset`, without any side effect; all ones where nothing is.
     pub(crate) fn peek(&self, offset: u32) -> u32 {
@@ -170,7 +178,10 @@ impl Fpga {
             a if a == regs::GPIO.offset => self.gpio,
             a if a == regs::LADDR.offset => self.local_address,
             a if a == regs::LDATA.offset => self.local_data,
-            a if a == regs::LEDS2.offset => self.leds2,
+            a if a == regs::LEDS2.offset && self.layout.framer_ports > 4 => {
+                self.upper_jumper_status()
+            }
+            a if a == regs::SPI.offset && self.layout.framer_ports > 4 => self.spi,
             _ => u32::MAX,
         }
     }
@@ -203,6 +214,7 @@ impl Fpga {
             a if a == regs::LADDR.offset => self.write_local_address(value),
             a if a == regs::LDATA.offset => self.local_data = value,
             a if a == regs::LEDS2.offset => self.leds2 = value,
+            a if a == regs::SPI.offset => self.spi = value,
             _ => {}
         }
     }
@@ -217,11 +229,12 @@ impl Fpga {
     /// A strobe acts once, when it begins.
     fn write_local_address(&mut self, value: u32) {
         let before = core::mem::replace(&mut self.local_address, value);
-        if value & regs::LADDR_FRAMER == 0 || value & regs::LADDR_LOWER_PORTS == 0 {
+        if value & regs::LADDR_FRAMER == 0 {
             return;
         }
         let begun = if before & regs::LADDR_FRAMER == 0 { value } else { value & !before };
-        let port = (value & regs::LADDR_PORT).wrapping_shr(regs::LADDR_PORT_SHIFT) as usize;
+        let low = (value & regs::LADDR_PORT).wrapping_shr(regs::LADDR_PORT_SHIFT) as usize;
+        let port = if value & regs::LADDR_LOWER_PORTS == 0 { low.wrapping_add(4) } else { low };
         let address = (value & regs::LADDR_REGISTER) as u8;
         if begun & regs::LADDR_WRITE != 0 {
             self.framer.write(port, address, self.local_data as u8);

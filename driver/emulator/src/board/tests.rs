@@ -25,12 +25,43 @@ fn looped(model: &model::Model, buffers: usize, crc4: bool) -> Host {
 }
 
 #[test]
-fn boards_nobody_wrote_are_refused_by_name() {
-    let refused = Board::new(&model::TE820, 1).err().unwrap();
-    assert_eq!((refused.name, refused.spans), ("TE820", 8));
-    assert!(Board::new(&model::MODELS[0], 1).is_err(), "generation 1");
-    let built = model::MODELS.iter().filter(|model| Board::new(model, 1).is_ok()).count();
-    assert_eq!(built, model::MODELS.len() - 2);
+fn the_first_generation_is_refused_by_name_and_every_later_board_is_built() {
+    let first = model::MODELS[0];
+    let refused = Board::new(&first, 1).err().unwrap();
+    assert_eq!((refused.name, refused.generation), ("TE410P/TE405P", 1));
+    for model in &model::MODELS[1..] {
+        assert_eq!(Board::new(model, 1).unwrap().ports(), usize::from(model.spans));
+    }
+    let odd = model::Model { spans: 3, ..GEN5 };
+    assert!(Board::new(&odd, 1).is_err());
+}
+
+#[test]
+fn eight_ports_have_buffers_and_registers_of_their_own() {
+    let mut host = looped(&model::TE820, 3, true);
+    host.ticks(9);
+    for port in 0..8 {
+        assert_eq!(host.status(port), 0, "port {port}");
+        for buffer in 0..3 {
+            host.send(buffer, port as usize, 30, 6, 0x40 | port as u8);
+        }
+    }
+    host.ticks(3);
+    for port in 0..8 {
+        assert_eq!(host.received(1, port, 30, 6), 0x40 | port as u8);
+    }
+    host.framer_put(6, &falc::IMR2, 0);
+    host.framer_get(6, &falc::ISR2);
+    host.board.inject(6, Fault::LossOfSignal);
+    host.ticks(1);
+    assert_eq!(host.framer_get(0, &falc::CIS), 0x40);
+    assert_eq!((host.status(2), host.status(6)), (0, 0xA0));
+    // Jumpers of spans 5 to 8, and the authentication.
+    assert_eq!(host.get(&regs::LEDS2), 0xF00);
+    host.put(&regs::LEDS2, regs::LEDS2_AUTHENTICATE);
+    assert_eq!(host.get(&regs::LEDS2), 0xF00 | regs::LEDS2_AUTHENTICATED);
+    host.put(&regs::LEDS2, regs::LAMP_GREEN << 6);
+    assert_eq!((host.board.lamp(7), host.board.lamp(3)), (regs::LAMP_GREEN, regs::LAMP_OFF));
 }
 
 #[test]
