@@ -79,7 +79,7 @@ impl Host {
     }
     fn local(port: u32, offset: u32) -> u32 {
         let half = if port < 4 { regs::LADDR_LOWER_PORTS } else { 0 };
-        offset | port % 4 << regs::LADDR_PORT_SHIFT | half
+        offset | (port % 4) << regs::LADDR_PORT_SHIFT | half
     }
     pub(crate) fn framer_get<A: Readable>(&mut self, port: u32, reg: &Reg<u8, A>) -> u8 {
         let address = Self::local(port, reg.offset);
