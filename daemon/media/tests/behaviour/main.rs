@@ -6,6 +6,7 @@ mod bench;
 mod calls;
 mod flows;
 mod lease;
+mod links;
 mod overload;
 mod persons;
 mod simulation;
