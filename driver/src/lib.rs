@@ -6,12 +6,16 @@
 //!
 //! It refuses to know what a timeslot carries, and to hide a loss: what was lost is counted as a gap.
 //!
-//! ```no_run
-//! use driver::{Board, Line, Settings};
+//! ```
+//! use core::time::Duration;
+//! use driver::{Board, BoardEvent, Line, Settings};
+//! use emulator::Loopback;
+//! use firmware_headers::model::TE410P_GEN5;
 //! use tdm::{Block, Instant, LineMode};
 //!
-//! struct Loop([Block; 4]);
-//! impl Line for Loop {
+//! /// What comes in on a port goes out on it again.
+//! struct Echo([Block; 4]);
+//! impl Line for Echo {
 //!     fn received(&mut self, port: usize, block: &Block) {
 //!         self.0[port] = *block;
 //!     }
@@ -20,16 +24,26 @@
 //!     }
 //! }
 //!
-//! fn run(bus: impl bus::Bus, mut line: Loop, now: impl Fn() -> Instant) -> driver::Result<()> {
-//!     let mut board = Board::start(bus, Settings::quad(4, LineMode { crc4: true }), now())?;
-//!     loop {
-//!         board.wait(now(), core::time::Duration::from_millis(5))?;
-//!         board.service(now(), &mut line)?;
-//!         while let Some(event) = board.poll_event() {
-//!             println!("{event:?}");
-//!         }
+//! // An emulated board in this process; `bus::VfioUser` reaches one in another.
+//! let mut card = emulator::Board::new(&TE410P_GEN5, 1)?;
+//! assert!(card.plug(0, Box::new(Loopback)));
+//! let (bus, card) = bus::in_process(card);
+//!
+//! let settings = Settings::quad(1, LineMode { crc4: true });
+//! let mut board = Board::start(bus, settings, Instant::millis(0))?;
+//! let mut line = Echo([Block::idle(tdm::Law::A); 4]);
+//! for millis in 1..=500 {
+//!     card.millisecond();
+//!     let now = Instant::millis(millis);
+//!     if board.wait(now, Duration::ZERO)? {
+//!         board.service(now, &mut line)?;
 //!     }
 //! }
+//! assert_eq!(board.stats().served, 500);
+//! assert!(board.status(0).in_service);
+//! let up = BoardEvent::InService { port: 0, on: true, at: Instant::millis(250) };
+//! assert_eq!(board.poll_event(), Some(up));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 pub mod bench;

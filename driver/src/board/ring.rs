@@ -76,20 +76,39 @@ impl Ring {
         (self.completed % IDENTS) as u8
     }
 
-    /// Takes what INTR and RING showed at `now`, read in this order.
+    /// Laps of the ident since the last look, by the host's clock alone: what it would take for the board
+    /// to have kept up with it.
+    fn laps(&self, now: Instant, ident: u8) -> u64 {
+        if !self.counts_laps {
+            return 0;
+        }
+        let elapsed = now.millis_since(self.looked);
+        elapsed.saturating_sub(self.fresh(ident)).saturating_add(IDENTS / 2) / IDENTS
+    }
+
+    /// Milliseconds since the last look, modulo the ident's.
+    fn fresh(&self, ident: u8) -> u64 {
+        (u64::from(ident) % IDENTS).wrapping_sub(self.completed) % IDENTS
+    }
+
+    /// A buffer the board cannot have written to since the last look unless it went round the ring: the
+    /// one behind the one it works on. `None` when the clock gives no reason to ask.
+    ///
+    /// When the buffer is as the host left it, the board stood still and there was no lap.
+    pub fn witness(&self, now: Instant, ident: u8, index: u8) -> Option<usize> {
+        let behind = self.place(u64::from(index).saturating_add(1));
+        (self.laps(now, ident) > 0).then(|| usize::try_from(behind).unwrap_or_default())
+    }
+
+    /// Takes what INTR and RING showed at `now`, read in this order. `stood_still`: the board cannot have
+    /// gone round, whatever the clock says ([`Ring::witness`]).
     ///
     /// Called at every interrupt, and at least every few milliseconds also without: the time since the
-    /// call before is what tells a lap of the ident from a clock that stood still.
-    pub fn look(&mut self, now: Instant, ident: u8, index: u8) -> Advance {
-        let seen = u64::from(ident) % IDENTS;
-        let fresh = seen.wrapping_sub(self.completed) % IDENTS;
-        let elapsed = now.millis_since(self.looked);
+    /// call before is what tells how often the ident went round unseen.
+    pub fn look(&mut self, now: Instant, ident: u8, index: u8, stood_still: bool) -> Advance {
+        let fresh = self.fresh(ident);
+        let laps = if stood_still { None } else { Some(self.laps(now, ident)) };
         self.looked = now;
-        let laps = if self.counts_laps {
-            elapsed.saturating_sub(fresh).saturating_add(IDENTS / 2) / IDENTS
-        } else {
-            0
-        };
         let (millis, realigned) = self.fit(fresh, laps, self.place(u64::from(index)));
         self.completed = self.completed.saturating_add(millis);
         let behind = self.completed.saturating_sub(self.served);
@@ -105,17 +124,18 @@ impl Ring {
     }
 
     /// The progress that agrees with ident, clock and index.
-    fn fit(&self, fresh: u64, laps: u64, index: u64) -> (u64, bool) {
+    fn fit(&self, fresh: u64, laps: Option<u64>, index: u64) -> (u64, bool) {
         let ahead = |millis: u64| {
             let expected = self.place(self.completed.saturating_add(millis));
             self.place(index.wrapping_add(self.buffers).wrapping_sub(expected))
         };
+        let (laps, may_lap) = (laps.unwrap_or(0), self.counts_laps && laps.is_some());
         let around = [laps, laps.saturating_sub(1), laps.saturating_add(1)];
         for laps in around {
             let millis = fresh.saturating_add(laps.saturating_mul(IDENTS));
             let slack = ahead(millis);
             // Between the two reads a millisecond may have passed.
-            if slack <= 1 && (self.counts_laps || laps == 0) {
+            if slack <= 1 && (may_lap || laps == 0) {
                 return (millis.saturating_add(slack), false);
             }
         }
@@ -157,13 +177,13 @@ mod tests {
         let mut ring = Ring::new(8, false, Instant::millis(0));
         for k in 1..1000 {
             let (ident, index) = shown(k, 8);
-            let advance = ring.look(Instant::millis(k), ident, index);
+            let advance = ring.look(Instant::millis(k), ident, index, false);
             assert_eq!(advance, Advance { millis: 1, ..Advance::default() });
             let work = ring.take().unwrap();
             assert_eq!((work.millisecond, work.sent_in), (k - 1, k + 7));
             assert_eq!(work.buffer as u64, (k - 1) % 8);
             assert_eq!(ring.take(), None);
-            assert_eq!(ring.look(Instant::millis(k), ident, index), Advance::default());
+            assert_eq!(ring.look(Instant::millis(k), ident, index, false), Advance::default());
         }
     }
 
@@ -171,7 +191,7 @@ mod tests {
     fn late_by_less_than_the_ring_nothing_is_lost() {
         let mut ring = Ring::new(8, false, Instant::millis(0));
         let (ident, index) = shown(6, 8);
-        let advance = ring.look(Instant::millis(6), ident, index);
+        let advance = ring.look(Instant::millis(6), ident, index, false);
         assert_eq!(advance, Advance { millis: 6, lost: 0, realigned: false });
         assert_eq!(served(&mut ring), [0, 1, 2, 3, 4, 5]);
     }
@@ -180,7 +200,7 @@ mod tests {
     fn a_gap_is_as_long_as_what_was_overwritten() {
         let mut ring = Ring::new(8, false, Instant::millis(0));
         let (ident, index) = shown(20, 8);
-        assert_eq!(ring.look(Instant::millis(20), ident, index).lost, 14);
+        assert_eq!(ring.look(Instant::millis(20), ident, index, false).lost, 14);
         assert_eq!(served(&mut ring), [14, 15, 16, 17, 18, 19]);
     }
 
@@ -190,11 +210,12 @@ mod tests {
         for (n, slept) in [(8, 500), (32, 500), (8, 128), (8, 1000), (5, 12_345), (127, 60_000)] {
             let mut ring = Ring::new(n, false, Instant::millis(0));
             let (ident, index) = shown(10, n);
-            ring.look(Instant::millis(10), ident, index);
+            ring.look(Instant::millis(10), ident, index, false);
             let _ = served(&mut ring);
             let (ident, index) = shown(10 + slept, n);
             // The host's clock is a little off the board's.
-            let advance = ring.look(Instant::millis(10 + slept + slept / 2000), ident, index);
+            let advance =
+                ring.look(Instant::millis(10 + slept + slept / 2000), ident, index, false);
             assert_eq!(advance.millis, slept, "ring of {n}, {slept} ms");
             assert!(!advance.realigned);
             assert_eq!(ring.completed(), 10 + slept);
@@ -205,31 +226,45 @@ mod tests {
     fn a_clock_that_stood_still_under_watch_is_no_lap() {
         let mut ring = Ring::new(8, false, Instant::millis(0));
         let (ident, index) = shown(10, 8);
-        ring.look(Instant::millis(10), ident, index);
+        ring.look(Instant::millis(10), ident, index, false);
         for at in (20..5000).step_by(20) {
-            assert_eq!(ring.look(Instant::millis(at), ident, index).millis, 0);
+            assert_eq!(ring.look(Instant::millis(at), ident, index, false).millis, 0);
         }
         let (ident, index) = shown(11, 8);
-        assert_eq!(ring.look(Instant::millis(5000), ident, index).millis, 1);
+        assert_eq!(ring.look(Instant::millis(5000), ident, index, false).millis, 1);
+    }
+
+    /// Host and board slept together (the whole machine did): the clock says a lap, the buffers do not.
+    #[test]
+    fn a_board_that_stood_still_unwatched_is_no_lap_when_its_buffers_say_so() {
+        let mut ring = Ring::new(8, false, Instant::millis(0));
+        let (ident, index) = shown(10, 8);
+        ring.look(Instant::millis(10), ident, index, false);
+        let _ = served(&mut ring);
+        assert_eq!(ring.witness(Instant::millis(11), ident, index), None);
+        let (ident, index) = shown(12, 8);
+        assert_eq!(ring.witness(Instant::millis(500), ident, index), Some(5));
+        let advance = ring.look(Instant::millis(500), ident, index, true);
+        assert_eq!(advance, Advance { millis: 2, lost: 0, realigned: false });
     }
 
     #[test]
     fn in_lockstep_the_hosts_clock_says_nothing() {
         let mut ring = Ring::new(8, true, Instant::millis(0));
         let (ident, index) = shown(1, 8);
-        assert_eq!(ring.look(Instant::seconds(10), ident, index).millis, 1);
+        assert_eq!(ring.look(Instant::seconds(10), ident, index, false).millis, 1);
         let (ident, index) = shown(8, 8);
-        assert_eq!(ring.look(Instant::seconds(20), ident, index).lost, 1);
+        assert_eq!(ring.look(Instant::seconds(20), ident, index, false).lost, 1);
         assert_eq!(served(&mut ring).len(), 7);
     }
 
     #[test]
     fn a_millisecond_between_the_two_reads_is_seen_at_once() {
         let mut ring = Ring::new(8, false, Instant::millis(0));
-        let advance = ring.look(Instant::millis(1), shown(1, 8).0, shown(2, 8).1);
+        let advance = ring.look(Instant::millis(1), shown(1, 8).0, shown(2, 8).1, false);
         assert_eq!(advance, Advance { millis: 2, lost: 0, realigned: false });
         let (ident, index) = shown(2, 8);
-        assert_eq!(ring.look(Instant::millis(2), ident, index).millis, 0);
+        assert_eq!(ring.look(Instant::millis(2), ident, index, false).millis, 0);
     }
 
     /// Whatever the registers show, the ring neither panics nor serves anything twice.
@@ -242,7 +277,12 @@ mod tests {
             let (mut now, mut next) = (0, 0);
             for _ in 0..5000 {
                 now += rng.below(300);
-                ring.look(Instant::millis(now), rng.next_u64() as u8, rng.next_u64() as u8);
+                ring.look(
+                    Instant::millis(now),
+                    rng.next_u64() as u8,
+                    rng.next_u64() as u8,
+                    rng.chance(0.5),
+                );
                 while let Some(work) = ring.take() {
                     assert!(work.millisecond >= next && work.buffer < 256);
                     next = work.millisecond + 1;

@@ -29,6 +29,10 @@ pub struct Look {
     pub lost: u64,
 }
 
+/// What the host leaves in timeslot 0 of port 0 of a receive buffer it is done with. No board writes it:
+/// every second octet of an E1's timeslot 0 is the frame alignment signal.
+pub(super) const UNTOUCHED: [u8; 8] = [0x6A; 8];
+
 impl<B: Bus> Board<B> {
     /// Looks, acknowledges and exchanges, in the order of [`super::Settings::acknowledge`]. Returns the
     /// milliseconds that crossed.
@@ -77,7 +81,9 @@ impl<B: Bus> Board<B> {
         }
         let ring = self.bus.read(Space::Bar0, &regs::RING)?;
         let index = ((ring & regs::RING_INDEX) >> regs::RING_INDEX_SHIFT) as u8;
-        let advance = self.ring.look(now, ident, index);
+        let witness = self.ring.witness(now, ident, index);
+        let stood_still = witness.is_some_and(|buffer| self.is_untouched(buffer));
+        let advance = self.ring.look(now, ident, index, stood_still);
         self.stats.realigned = self.stats.realigned.wrapping_add(advance.realigned.into());
         if advance.millis > 0 {
             let missed = advance.millis.saturating_sub(1);
@@ -139,6 +145,7 @@ impl<B: Bus> Board<B> {
         let transmit_at = work.buffer.wrapping_mul(BUFFER_OCTETS);
         let receive_at = transmit_at.wrapping_add(self.receive_area());
         self.memory.memory.read(receive_at, &mut octets);
+        self.memory.memory.write(receive_at, &UNTOUCHED);
         let mut block = Block { at: self.at(work.millisecond), ..Block::idle(Law::A) };
         let (ports, _) = octets.as_chunks_mut::<PORT_OCTETS>();
         for (port, place) in ports.iter_mut().enumerate() {
@@ -155,6 +162,14 @@ impl<B: Bus> Board<B> {
             from_rows(&block.octets, place);
         }
         self.memory.memory.write(transmit_at, &octets);
+    }
+
+    /// Whether the board has not written to receive buffer `buffer` since the host was done with it.
+    fn is_untouched(&self, buffer: usize) -> bool {
+        let at = self.receive_area().wrapping_add(buffer.wrapping_mul(BUFFER_OCTETS));
+        let mut seen = [0; UNTOUCHED.len()];
+        self.memory.memory.read(at, &mut seen);
+        seen == UNTOUCHED
     }
 
     fn uses(&self, port: usize) -> bool {

@@ -17,6 +17,7 @@ use super::events::EventQueue;
 use super::local_bus::{self, write_board};
 use super::poll::{Port, running};
 use super::ring::Ring;
+use super::service::UNTOUCHED;
 use super::{
     Acknowledge, BUFFER_OCTETS, Board, PORTS_MAX, RING_MAX, RING_MIN, Settings, State, Stats, probe,
 };
@@ -110,7 +111,9 @@ impl<B: Bus> Board<B> {
         for buffer in 0..usize::from(self.settings.ring) {
             let at = buffer.wrapping_mul(BUFFER_OCTETS);
             memory.write(at, &[Law::A.idle(); BUFFER_OCTETS]);
-            memory.write(at.wrapping_add(self.receive_area()), &[0xFF; BUFFER_OCTETS]);
+            let received = at.wrapping_add(self.receive_area());
+            memory.write(received, &[0xFF; BUFFER_OCTETS]);
+            memory.write(received, &UNTOUCHED);
         }
     }
 

@@ -69,6 +69,28 @@ fn a_board_whose_clock_stands_still_is_stalled_then_resumes_without_a_gap() {
     assert_eq!((stats.gaps, stats.missed, prover.bad), (0, 0, [0; PORTS]));
 }
 
+/// The whole machine slept, or both processes starved together: nothing was lost, and no gap is claimed.
+#[test]
+fn host_and_board_that_slept_together_lose_nothing() {
+    for (slept, passed) in [(200, 1), (700, 4), (100_000, 3), (130, 6)] {
+        let mut bench = Bench::looped(settings());
+        let mut prover = Prover::looped(0);
+        bench.run(1000, &mut prover);
+        bench.now = bench.now.plus_millis(slept);
+        for _ in 0..passed {
+            bench.pass();
+        }
+        assert!(bench.serve(&mut prover));
+        bench.run(500, &mut prover);
+        let stats = bench.board.stats();
+        assert_eq!(
+            (prover.bad, stats.gaps, stats.served),
+            ([0; PORTS], 0, 1500 + passed),
+            "{slept}"
+        );
+    }
+}
+
 #[test]
 fn a_board_that_goes_during_start_is_refused_and_nothing_hangs() {
     for after in (0..1500).step_by(37) {
