@@ -7,6 +7,7 @@
     clippy::arithmetic_side_effects
 )]
 
+mod cas;
 mod port;
 mod receiver;
 

@@ -484,6 +484,47 @@ fn bit_errors_are_counted_in_the_next_second_and_clear_by_it() {
 }
 
 #[test]
+fn signalling_bits_cross_between_the_registers_of_two_spans() {
+    let (a, b) = Link::pair();
+    let mut host = Host::new(&GEN5);
+    host.board.plug(0, Box::new(a));
+    host.board.plug(1, Box::new(b));
+    host.ports_up(false);
+    for port in 0..2 {
+        host.framer_put(port, &falc::XSP, 0x1C | falc::XSP_CASEN);
+        host.framer_put(port, &falc::XS1, falc::XS1_ALIGNED);
+        (1..16).for_each(|t| host.framer_put(port, &falc::sent_signalling(t), 0x99));
+    }
+    host.start();
+    host.ticks(1);
+    assert_eq!(host.framer_get(1, &falc::FRS1), falc::FRS1_TS16LFA);
+    host.ticks(19);
+    assert_eq!(host.framer_get(1, &falc::FRS1), 0);
+    assert_eq!(host.framer_get(1, &falc::RS1), falc::XS1_ALIGNED);
+    (1..16).for_each(|t| assert_eq!(host.framer_get(1, &falc::received_signalling(t)), 0x99));
+
+    host.framer_put(1, &falc::IMR0, !falc::ISR0_CASC);
+    host.framer_get(1, &falc::ISR0);
+    // Timeslot 20 seizes: A to 0.
+    host.framer_put(0, &falc::sent_signalling(4), 0x91);
+    host.ticks(6);
+    assert_eq!(host.framer_get(0, &falc::CIS), 0b10);
+    assert_eq!(host.framer_get(1, &falc::ISR0), falc::ISR0_CASC);
+    assert_eq!([host.framer_get(1, &falc::RSP1), host.framer_get(1, &falc::RSP2)], [0x10, 0]);
+    assert_eq!(host.framer_get(1, &falc::received_signalling(4)), 0x91);
+    assert_eq!(host.framer_get(1, &falc::RSP1), 0);
+    // The host's timeslot 16 does not reach the line.
+    host.send(0, 0, 16, 0, 0x00);
+    host.ticks(20);
+    assert_eq!(host.framer_get(1, &falc::ISR0), 0);
+    // A lost frame freezes what was received.
+    host.board.inject(1, Fault::LossOfSignal);
+    host.ticks(5);
+    assert_eq!(host.framer_get(1, &falc::SIS) & falc::SIS_SFS, falc::SIS_SFS);
+    assert_eq!(host.framer_get(1, &falc::received_signalling(4)), 0x91);
+}
+
+#[test]
 fn a_slip_repeats_one_frame_once_and_says_so() {
     let mut host = looped(&GEN5, 2, false);
     host.framer_put(0, &falc::GCR, falc::GCR_VIS);

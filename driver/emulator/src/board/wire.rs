@@ -70,6 +70,8 @@ impl Wire {
         }
         if port.remote_loop() {
             leaving = self.arriving;
+        } else {
+            port.sign(&mut self.sent);
         }
         if !matches!(leaving, Signal::Framed(_)) {
             self.sent.octets = NOTHING;

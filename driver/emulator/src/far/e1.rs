@@ -240,9 +240,10 @@ mod tests {
         let thread = std::thread::spawn(move || {
             let mut packet = vec![0; PACKET_OCTETS_MAX];
             while peer.wait(Duration::from_secs(20)) {
-                match peer.receive(&mut packet) {
-                    Some(octets) => assert!(peer.send(&packet[..octets])),
-                    None => break,
+                // The board may be gone before the last answer.
+                let octets = peer.receive(&mut packet);
+                if !octets.is_some_and(|octets| peer.send(&packet[..octets])) {
+                    break;
                 }
             }
         });

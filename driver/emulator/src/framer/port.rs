@@ -10,6 +10,7 @@
 use firmware_headers::falc;
 use tdm::{Block, TIMESLOTS};
 
+use super::cas;
 use super::receiver::{ALIGNMENTS, Receiver, Search};
 use crate::{Errors, Frames, Signal};
 
@@ -73,6 +74,8 @@ pub(crate) struct Port {
     inserted: Errors,
     crc_was_wrong: bool,
     framed: Option<Frames>,
+    signalling_out: cas::Sender,
+    signalling_in: cas::Receiver,
 }
 
 impl Port {
@@ -88,6 +91,8 @@ impl Port {
             inserted: Errors::default(),
             crc_was_wrong: false,
             framed: None,
+            signalling_out: cas::Sender::default(),
+            signalling_in: cas::Receiver::default(),
         };
         port.mask_everything();
         port
@@ -142,7 +147,7 @@ impl Port {
             // No HDLC frame ever waits in the controller: it is not built in.
             0x00 | 0x01 => 0,
             a if a == falc::FRS0.offset => self.status,
-            a if a == falc::FRS1.offset => 0,
+            a if a == falc::FRS1.offset => self.signalling_alarm(),
             a if a == falc::RSW.offset => self.service_word(),
             a if a == falc::FECL.offset => low(self.latched.framing),
             a if a == falc::FECH.offset => high(self.latched.framing),
@@ -153,10 +158,13 @@ impl Port {
             a if a == falc::EBCL.offset => low(self.latched.far),
             a if a == falc::EBCH.offset => high(self.latched.far),
             a if a == falc::SIS.offset => self.signalling_status(),
+            a if a == falc::RSP1.offset => self.signalling_in.changed.to_le_bytes()[0],
+            a if a == falc::RSP2.offset => self.signalling_in.changed.to_le_bytes()[1],
+            0x70..=0x7F => self.take_signalling(usize::from(address & 0xF)),
             a if a == falc::GIS.offset => self.pending(),
             a if (falc::ISR0.offset..=falc::ISR4.offset).contains(&a) => self.take_cause(a),
             // Read-only registers that nothing here drives.
-            0x49..=0x67 | 0x6D..=0x7F => 0,
+            0x49..=0x67 | 0x6D => 0,
             a => self.stored(a),
         }
     }
@@ -165,6 +173,18 @@ impl Port {
             Some(frames) if self.receiver.is_aligned() => timeslot_0(frames, false),
             _ => 0xFF,
         }
+    }
+    fn has_signalling(&self) -> bool {
+        self.has(falc::XSP.offset, falc::XSP_CASEN)
+    }
+    fn signalling_alarm(&self) -> u8 {
+        let lost = self.has_signalling() && !self.signalling_in.is_aligned();
+        if lost { falc::FRS1_TS16LFA } else { 0 }
+    }
+    /// RS1 to RS16; which of them changed is known until it is read.
+    fn take_signalling(&mut self, n: usize) -> u8 {
+        self.signalling_in.changed &= !1_u16.wrapping_shl(n as u32);
+        self.signalling_in.registers.get(n).copied().unwrap_or_default()
     }
     fn signalling_status(&self) -> u8 {
         let frozen = if self.receiver.is_aligned() { 0 } else { falc::SIS_SFS };
@@ -216,6 +236,34 @@ impl Port {
         })
     }
 
+    /// XSP.CASEN: timeslot 16 of what the system side gives is the framer's.
+    pub(crate) fn sign(&mut self, sent: &mut Block) {
+        if self.has_signalling() {
+            let registers = self.written.iter().skip(falc::XS1.offset as usize);
+            let mut sixteen = [0; cas::FRAMES];
+            sixteen.iter_mut().zip(registers).for_each(|(to, &from)| *to = from);
+            self.signalling_out.fill(&sixteen, sent);
+        }
+    }
+    fn hear_signalling(&mut self, block: &Block) {
+        if !self.has_signalling() {
+            self.signalling_in = cas::Receiver::default();
+            return;
+        }
+        // Frozen while there is no frame to find it in.
+        if !self.receiver.is_aligned() {
+            self.signalling_in.lose();
+            return;
+        }
+        let was_aligned = self.signalling_in.is_aligned();
+        if self.signalling_in.millisecond(block) {
+            self.raise(falc::ISR0.offset, falc::ISR0_CASC);
+        }
+        if was_aligned && !self.signalling_in.is_aligned() {
+            self.raise(falc::ISR3.offset, falc::ISR3_LMFA16);
+        }
+    }
+
     /// LIM0.LL: what is sent comes back as received.
     pub(crate) fn local_loop(&self) -> bool {
         self.has(falc::LIM0.offset, falc::LIM0_LL)
@@ -257,6 +305,7 @@ impl Port {
             self.report_changes(before, had_multiframe);
         }
         self.errored |= errored_by(self.status);
+        self.hear_signalling(block);
         self.fill(block);
     }
 
