@@ -12,6 +12,8 @@ const SOUND_DBM0: f32 = -40.0;
 /// Ring-back is a single tone near these frequencies in China (450) and most of Europe (425), or the
 /// North American pair. GB/T 3380, E.180.
 const RINGBACK_HZ: [f32; 3] = [450.0, 425.0, 440.0];
+/// Blocks in a row with the tone: 480 ms. Every ring is longer, the notes of hold music are shorter.
+const RINGBACK_BLOCKS: u32 = 6;
 /// So much of a block's power is in the tone when it is a tone.
 const TONE_SHARE_DB: f32 = 3.0;
 /// Samples a suspicion is built on: 20 ms, a bin of 50 Hz.
@@ -38,6 +40,8 @@ pub struct Ear {
     /// Milliseconds since the pilot was last heard.
     missed_millis: u32,
     is_piloted: bool,
+    /// Blocks in a row with a tone of ring-back.
+    ringing: u32,
     ringback_millis: Option<u32>,
 }
 
@@ -56,6 +60,7 @@ impl Ear {
             hits: 0,
             missed_millis: 0,
             is_piloted: false,
+            ringing: 0,
             ringback_millis: None,
         }
     }
@@ -139,12 +144,13 @@ impl Ear {
             self.missed_millis = self.missed_millis.saturating_add(MILLIS);
             self.is_piloted &= self.missed_millis < PILOT_GONE_MILLIS;
         }
-        let is_ringback = level > SOUND_DBM0
+        let is_tone = level > SOUND_DBM0
             && RINGBACK_HZ
                 .iter()
                 .any(|&hz| level_dbm0(self.block.as_slice(), hz) >= level - TONE_SHARE_DB);
+        self.ringing = if is_tone { self.ringing.saturating_add(1) } else { 0 };
         self.ringback_millis = match self.ringback_millis {
-            _ if is_ringback => Some(0),
+            _ if self.ringing >= RINGBACK_BLOCKS => Some(0),
             since => since.map(|since| since.saturating_add(MILLIS)),
         };
     }
@@ -202,7 +208,9 @@ mod tests {
         let mut tone = ToneSource::new(zone.tone("ringback").expect("and a ring-back tone"));
         let mut ear = Ear::new(Law::A, Pilot::Agent);
         hear(&mut ear, 300, || tone.next_sample());
-        assert!(ear.hears_ringback() && ear.sound_millis >= 200);
+        assert!(!ear.hears_ringback() && ear.sound_millis >= 200, "a note, so far");
+        hear(&mut ear, 400, || tone.next_sample());
+        assert!(ear.hears_ringback());
         hear(&mut ear, 8000, || tone.next_sample());
         assert!(ear.hears_ringback());
         hear(&mut ear, 6000, || 0.0);
