@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use call::{
-    CallCommand, CallEvent, Cause, Dial, Fallback, LegId, LegNow, LegState, Number, OnPerson,
-    OperationId, Otherwise, PlayItem, SnapshotItem, StopOn, TransferKind,
+    CallCommand, CallEvent, Cause, ChannelState, Dial, Fallback, LegId, LegNow, LegState, Number,
+    OnPerson, OperationId, Otherwise, PlayItem, SnapshotItem, StopOn, TransferKind,
 };
 use dsp::ears::{Answerer, Fax, Heard, Sound};
 use dsp::pipeline::{self, What};
@@ -344,6 +344,24 @@ impl World {
                 && let Some(other) = on.insert(at, leg)
             {
                 self.fail(&format!("{at} has {} and {}", leg.leg, other.leg));
+            }
+        }
+        for (n, here) in status.spans.iter().enumerate() {
+            for &(timeslot, state) in &here.channels {
+                let taken = on
+                    .keys()
+                    .any(|c| c.span.index() == n && c.timeslot.index() == usize::from(timeslot));
+                let good = match state {
+                    ChannelState::Busy => taken,
+                    ChannelState::Idle | ChannelState::OutOfService => !taken,
+                    ChannelState::Blocked | ChannelState::Draining => true,
+                };
+                if !good {
+                    self.fail(&format!(
+                        "channel {}:{timeslot} is {state:?}, taken: {taken}",
+                        n + 1
+                    ));
+                }
             }
         }
         for leg in &legs {
@@ -721,6 +739,17 @@ impl World {
             self.fail(&format!("lanes left: {:?}", self.lanes));
         }
         assert!(self.open_recorders.is_empty());
+        for span in 1..=SPANS as u8 {
+            self.command(CallCommand::Unblock { span, timeslot: None });
+            for timeslot in (1..32).filter(|&t| t != 16).map(Some) {
+                self.command(CallCommand::Unblock { span, timeslot });
+            }
+        }
+        let status = self.media.status();
+        let mut channels = status.spans.iter().flat_map(|span| &span.channels);
+        if channels.any(|&(_, state)| state != ChannelState::Idle) {
+            self.fail(&format!("channels lost: {:?}", status.spans));
+        }
         for far in &self.far {
             if far.interface.calls() != 0 {
                 self.fail("the far end still has calls");
