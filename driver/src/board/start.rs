@@ -197,8 +197,14 @@ impl<B: Bus> Board<B> {
     /// # Errors
     /// [`BoardError::Gone`] when the board does not answer any more; then there is nothing left to stop.
     pub fn stop(&mut self) -> Result<()> {
-        if matches!(self.state, State::Stopped | State::Gone) {
-            return Ok(());
+        match self.state {
+            State::Running | State::Stalled => {}
+            State::Stopped => return Ok(()),
+            State::Gone => {
+                // All ones may pass, and then the board would go on writing to memory that is no longer its.
+                let _ = self.bus.write(Space::Bar0, &regs::DMACTRL, 0);
+                return Ok(());
+            }
         }
         self.state = State::Stopped;
         for (register, value) in [

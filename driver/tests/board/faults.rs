@@ -69,6 +69,19 @@ fn a_board_whose_clock_stands_still_is_stalled_then_resumes_without_a_gap() {
     assert_eq!((stats.gaps, stats.missed, prover.bad), (0, 0, [0; PORTS]));
 }
 
+#[test]
+fn a_board_that_only_seemed_gone_is_stopped_all_the_same() {
+    let mut prover = Prover::looped(0);
+    let (bus, card) = looped_card();
+    let mut bench = Bench::on(bus::Break::never(bus), card, settings());
+    bench.board.bus().after(0, bus::Failure::AllOnes);
+    bench.pass();
+    assert!(bench.board.service(bench.now, &mut prover).is_err());
+    bench.board.bus().after(u64::MAX, bus::Failure::AllOnes);
+    drop(bench.board);
+    assert!(!bench.card.with(|card| card.is_running()));
+}
+
 /// The whole machine slept, or both processes starved together: nothing was lost, and no gap is claimed.
 #[test]
 fn host_and_board_that_slept_together_lose_nothing() {
