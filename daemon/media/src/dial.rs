@@ -62,7 +62,7 @@ impl Media {
             State::Answered if leg.peer.is_some() => "bridged",
             State::Answered if leg.waits_for.is_some() => "waits for a dialled leg",
             State::Answered => "transfer",
-            other => crate::door::state_name(other),
+            other => crate::leg::state_name(other),
         };
         Err(wrong_state("leg", state, format!("leg {id} cannot be bridged: {state}")))
     }

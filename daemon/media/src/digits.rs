@@ -19,7 +19,7 @@ impl Media {
     ) -> Result<Accepted, Refusal> {
         let leg = self.live(id)?;
         if leg.state != State::Answered {
-            let state = crate::door::state_name(leg.state);
+            let state = crate::leg::state_name(leg.state);
             return Err(wrong_state("leg", state, format!("leg {id} is not answered")));
         }
         if leg.collect.is_some() {

@@ -1,13 +1,11 @@
 //! Incoming calls: who is let in, who is refused at the door, and how those inside are rung for and answered.
 
 use call::{Accepted, CallEvent, Cause, ChannelState, Direction, LegId, Refusal};
-use dsp::ears::Listen;
 use signalling::{IncomingCall, Order};
 use tdm::Channel;
 
-use crate::leg::{Dialled, Leg, State, place};
+use crate::leg::{Leg, State, place, state_name};
 use crate::machine::{LegTimer, Media, Timer, wrong_state};
-use crate::outcome::Sounds;
 
 /// Why a call does not come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,72 +207,5 @@ impl Media {
         self.order(span, Order::Connect { key });
         self.settle(id);
         Ok(Accepted::default())
-    }
-}
-
-/// A state in a word, for refusals.
-pub(crate) const fn state_name(state: State) -> &'static str {
-    match state {
-        State::Offered => "offered",
-        State::Answering => "answering",
-        State::Dialling => "dialling",
-        State::Listening => "disconnecting",
-        State::Answered => "answered",
-        State::Ending => "ending",
-    }
-}
-
-impl Leg {
-    /// A leg of which only the beginning is known.
-    pub(crate) fn new(
-        id: LegId,
-        call: call::CallId,
-        direction: Direction,
-        (span, key): (usize, signalling::LegKey),
-        started: tdm::Instant,
-    ) -> Self {
-        let state = match direction {
-            Direction::Inbound => State::Offered,
-            Direction::Outbound => State::Dialling,
-        };
-        Self {
-            id,
-            call,
-            direction,
-            group: 0,
-            span,
-            key,
-            channel: None,
-            last_channel: None,
-            state,
-            settled: false,
-            in_band: false,
-            called: call::Number::default(),
-            calling: None,
-            started,
-            alerted: None,
-            answered: None,
-            progress_cause: None,
-            end: None,
-            dialled: Dialled::default(),
-            peer: None,
-            holding: false,
-            waits_for: None,
-            promised: None,
-            transfer: None,
-            was_bridged: false,
-            source: None,
-            listen: Listen::default(),
-            play: None,
-            collect: None,
-            typed: std::collections::VecDeque::new(),
-            recording: None,
-            judgement: None,
-            verdict: None,
-            sounds: Sounds::default(),
-            fallback: None,
-            falling: None,
-            announced: false,
-        }
     }
 }

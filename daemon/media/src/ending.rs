@@ -56,9 +56,8 @@ impl Media {
     }
 
     fn detach(&mut self, id: LegId) {
-        if self.end_play(id, PlayEnd::Stopped).is_some() {
-            // The channel is cleared below, and the play with it.
-        }
+        // The pipeline hears of it below, where the whole channel is cleared.
+        let _ = self.end_play(id, PlayEnd::Stopped);
         self.end_collect(id, CollectEnd::Stopped);
         self.end_recording(id);
         self.drop_judgement(id, "the leg ended before a verdict");

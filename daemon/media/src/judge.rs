@@ -12,7 +12,7 @@ impl Media {
     pub(crate) fn judge(&mut self, id: LegId, within_millis: u32) -> Result<Accepted, Refusal> {
         let leg = self.live(id)?;
         if leg.state != State::Answered {
-            let state = crate::door::state_name(leg.state);
+            let state = crate::leg::state_name(leg.state);
             return Err(wrong_state("leg", state, format!("leg {id} is not answered")));
         }
         if leg.judgement.is_some() {

@@ -183,6 +183,58 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
+    /// A leg of which only the beginning is known.
+    pub(crate) fn new(
+        id: LegId,
+        call: CallId,
+        direction: Direction,
+        (span, key): (usize, LegKey),
+        started: Instant,
+    ) -> Self {
+        let state = match direction {
+            Direction::Inbound => State::Offered,
+            Direction::Outbound => State::Dialling,
+        };
+        Self {
+            id,
+            call,
+            direction,
+            group: 0,
+            span,
+            key,
+            channel: None,
+            last_channel: None,
+            state,
+            settled: false,
+            in_band: false,
+            called: Number::default(),
+            calling: None,
+            started,
+            alerted: None,
+            answered: None,
+            progress_cause: None,
+            end: None,
+            dialled: Dialled::default(),
+            peer: None,
+            holding: false,
+            waits_for: None,
+            promised: None,
+            transfer: None,
+            was_bridged: false,
+            source: None,
+            listen: Listen::default(),
+            play: None,
+            collect: None,
+            typed: VecDeque::new(),
+            recording: None,
+            judgement: None,
+            verdict: None,
+            sounds: Sounds::default(),
+            fallback: None,
+            falling: None,
+            announced: false,
+        }
+    }
     /// Whether it can be bridged now.
     pub(crate) fn is_free(&self) -> bool {
         self.state == State::Answered
@@ -215,4 +267,16 @@ impl Leg {
 pub(crate) fn place(channel: Channel) -> (u8, u8) {
     // Both are small by construction: 64 spans, 32 timeslots.
     (channel.span.number() as u8, channel.timeslot.index() as u8)
+}
+
+/// A state in a word, for refusals.
+pub(crate) const fn state_name(state: State) -> &'static str {
+    match state {
+        State::Offered => "offered",
+        State::Answering => "answering",
+        State::Dialling => "dialling",
+        State::Listening => "disconnecting",
+        State::Answered => "answered",
+        State::Ending => "ending",
+    }
 }

@@ -319,6 +319,8 @@ impl Media {
                 }
                 InterfaceOutput::Event(event) => self.signals.push_back((index, event)),
                 InterfaceOutput::Wait(Some(at)) => {
+                    // Never now: an engine that wants its past back must not stop the clock for all.
+                    let at = at.max(self.now.plus_micros(1));
                     return self.timers.set(Timer::Engine(index), at);
                 }
                 InterfaceOutput::Wait(None) => return self.timers.cancel(Timer::Engine(index)),

@@ -19,7 +19,7 @@ impl Media {
     ) -> Result<Accepted, Refusal> {
         let leg = self.live(id)?;
         if !matches!(leg.state, State::Answered | State::Answering | State::Offered) {
-            let state = crate::door::state_name(leg.state);
+            let state = crate::leg::state_name(leg.state);
             let what = format!("leg {id} cannot be played to: {state}");
             return Err(wrong_state("leg", state, what));
         }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use call::Number;
-use dsp::pipeline::ToneId;
+use dsp::pipeline::{RECORDERS_MAX, ToneId};
 use signalling::{PriSettings, Side, Timeslots};
 use tdm::{Law, SpanId, Timeslot};
+
+use crate::names::Names;
 
 /// Everything the call server is told at its start.
 #[derive(Clone, Debug)]
@@ -253,7 +255,8 @@ impl MediaSettings {
         self.check_spans()?;
         self.check_groups()?;
         self.check_names()?;
-        self.check_numbers()
+        self.check_numbers()?;
+        Names::new(self).map(drop)
     }
 
     fn check_spans(&self) -> Result<(), SettingsError> {
@@ -333,7 +336,7 @@ impl MediaSettings {
         let (l, t) = (&self.limits, &self.timing);
         for (field, value, low, high) in [
             ("limits.legs", u64::from(l.legs), 1, tdm::CHANNELS_MAX as u64),
-            ("limits.recorders", u64::from(l.recorders), 0, tdm::CHANNELS_MAX as u64),
+            ("limits.recorders", u64::from(l.recorders), 0, RECORDERS_MAX as u64),
             ("limits.collect_digits", u64::from(l.collect_digits), 1, 128),
             ("limits.typed_ahead", u64::from(l.typed_ahead), 1, 128),
             ("timing.time_event_millis", u64::from(t.time_event_millis), 10, 100),

@@ -193,8 +193,18 @@ fn settings_that_cannot_work_are_refused_with_what_is_wrong() {
     assert_eq!(error, SettingsError::NoSuchSpan { group: "public".into(), span: span(7) });
     let error = refused(&|s| s.tones.clear());
     assert_eq!(error, SettingsError::NoSuchTone { tone: "ringback" });
+    let error = refused(&|s| s.tones.retain(|(name, _)| name != "beep"));
+    assert_eq!(error, SettingsError::NoSuchTone { tone: "beep" });
+    let error = refused(&|s| s.limits.recorders = 1025);
+    assert!(error.to_string().contains("1024"), "{error}");
     let error = refused(&|s| s.timing.safe_harbour_millis = 2000);
     assert!(error.to_string().contains("safe_harbour_millis"));
     let error = refused(&|s| s.groups[0].capacity = Some(0));
     assert_eq!(error, SettingsError::NoCapacity { group: "public".into() });
+}
+
+#[test]
+fn the_call_server_may_move_to_another_thread() {
+    fn may_move<T: Send>(_: &T) {}
+    may_move(&Bench::new(settings(1)).media);
 }
