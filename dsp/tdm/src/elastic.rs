@@ -154,7 +154,8 @@ impl Elastic {
 }
 
 const fn slot(frame: u64) -> usize {
-    (frame % CAPACITY as u64) as usize
+    const MASK: u64 = CAPACITY as u64 - 1;
+    (frame & MASK) as usize
 }
 
 #[cfg(test)]
