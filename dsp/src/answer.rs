@@ -13,15 +13,22 @@
 
 use crate::ears::{Answerer, Fax};
 use crate::spectrum::HOP_MILLIS;
+use crate::voice::Activity;
 
-/// Quiet after speech that is waiting for an answer.
+/// Quiet after speech that is waiting for an answer: after a hello, and after a longer sentence, behind
+/// which a beep may come.
 const WAITS_MILLIS: u32 = 640;
-/// Longer speech than this, when it ends, is a machine's.
-const UTTERANCE_MAX_MILLIS: u32 = 2500;
-/// Speech that goes on for so long is a machine's without waiting for its end.
-const SPEAKS_ON_MILLIS: u32 = 3000;
-/// Less voice than this is a click or a breath.
-const VOICE_MIN_MILLIS: u32 = 64;
+const WAITS_LONG_MILLIS: u32 = 1250;
+/// What is more than a hello.
+const HELLO_MAX_MILLIS: u32 = 1900;
+/// Speech that goes on for so long is a machine's. Business greetings end before, most recordings do not.
+const SPEAKS_ON_MILLIS: u32 = 3650;
+/// Less voiced sound than this is a click, a breath or a noise.
+const VOICED_MIN_MILLIS: u32 = 88;
+/// Share of an utterance that is voiced, if it is one.
+const VOICED_SHARE_MIN: f32 = 0.3;
+/// What a machine has said before its beep, at least.
+const VOICED_BEFORE_BEEP_MILLIS: u32 = 300;
 /// So much quiet from the start is nobody.
 const SILENCE_MILLIS: u32 = 5000;
 
@@ -30,41 +37,67 @@ const SILENCE_MILLIS: u32 = 5000;
 pub struct Answer {
     first_millis: Option<u32>,
     last_millis: u32,
-    voice_millis: u32,
+    active_millis: u32,
+    voiced_millis: u32,
     is_over: bool,
+    /// Frames wait here until it is sure that no tone began in them.
+    latest: [Activity; DELAY],
 }
 
+/// Frames that wait: what a tone takes to be known as one.
+const DELAY: usize = 12;
+
 impl Answer {
-    /// Takes a frame: whether it is voice.
-    pub fn take(&mut self, at_millis: u32, is_voice: bool) -> Option<(Answerer, f32)> {
+    /// A tone sounds: what seemed to be a voice just now was its beginning.
+    pub const fn tone(&mut self) {
+        self.latest = [Activity { is_active: false, is_voiced: false }; DELAY];
+    }
+    /// Takes what a frame is to the voice detector.
+    pub fn take(&mut self, at_millis: u32, activity: Activity) -> Option<(Answerer, f32)> {
         if self.is_over {
             return None;
         }
-        if is_voice {
+        let [.., oldest] = self.latest;
+        self.latest.rotate_right(1);
+        if let Some(newest) = self.latest.first_mut() {
+            *newest = activity;
+        }
+        let activity = oldest;
+        if activity.is_active {
             self.first_millis.get_or_insert(at_millis);
             self.last_millis = at_millis;
-            self.voice_millis = self.voice_millis.saturating_add(HOP_MILLIS);
+            self.active_millis = self.active_millis.saturating_add(HOP_MILLIS);
+            let voiced = if activity.is_voiced { HOP_MILLIS } else { 0 };
+            self.voiced_millis = self.voiced_millis.saturating_add(voiced);
         }
         let Some(first) = self.first_millis else {
             return (at_millis >= SILENCE_MILLIS).then(|| self.say(Answerer::Silence, 0.5));
         };
         let spoke = self.last_millis.saturating_sub(first);
         let quiet = at_millis.saturating_sub(self.last_millis);
-        if quiet >= WAITS_MILLIS {
-            if self.voice_millis < VOICE_MIN_MILLIS {
-                // A click: as if nothing had been.
-                (self.first_millis, self.voice_millis) = (None, 0);
+        let is_speech = self.voiced_millis >= VOICED_MIN_MILLIS
+            && self.voiced_millis as f32 >= VOICED_SHARE_MIN * self.active_millis as f32;
+        let waits = if spoke > HELLO_MAX_MILLIS { WAITS_LONG_MILLIS } else { WAITS_MILLIS };
+        if quiet >= waits {
+            if !is_speech {
+                // A noise: as if nothing had been.
+                (self.first_millis, self.active_millis, self.voiced_millis) = (None, 0, 0);
                 return None;
             }
-            let score = evidence(spoke);
-            let who = if score < 0.5 { Answerer::Human } else { Answerer::Machine };
-            return Some(self.say(who, score));
+            return Some(self.say(Answerer::Human, evidence(spoke)));
         }
-        (spoke >= SPEAKS_ON_MILLIS).then(|| self.say(Answerer::Machine, evidence(spoke)))
+        if spoke < SPEAKS_ON_MILLIS {
+            return None;
+        }
+        if !is_speech {
+            return (at_millis >= SILENCE_MILLIS).then(|| self.say(Answerer::Silence, 0.5));
+        }
+        Some(self.say(Answerer::Machine, evidence(spoke)))
     }
-    /// A beep was heard. `None` when a verdict has fallen already.
+    /// A beep was heard. `None` when a verdict has fallen already, or nobody has spoken before it.
     pub fn beep(&mut self) -> Option<(Answerer, f32)> {
-        (!self.is_over).then(|| self.say(Answerer::Machine, 0.99))
+        let spoke = self.first_millis.is_some() && self.voiced_millis >= VOICED_BEFORE_BEEP_MILLIS;
+        (spoke && !self.is_over).then(|| self.say(Answerer::Machine, 0.99))
     }
     /// A fax was heard. `None` when a verdict has fallen already.
     pub fn fax(&mut self, fax: Fax) -> Option<(Answerer, f32)> {
@@ -80,6 +113,6 @@ impl Answer {
 
 /// Evidence for a machine in the length of an utterance: 0.5 at the limit, 0.1 and 0.9 at ±0.8 s.
 fn evidence(spoke_millis: u32) -> f32 {
-    let x = (spoke_millis as f32 - UTTERANCE_MAX_MILLIS as f32) / 364.0;
+    let x = (spoke_millis as f32 - SPEAKS_ON_MILLIS as f32) / 364.0;
     1.0 / (1.0 + (-x).exp())
 }

@@ -14,9 +14,9 @@ use crate::tones::Tone;
 const HZ: core::ops::RangeInclusive<f32> = 350.0..=2050.0;
 const MILLIS: core::ops::RangeInclusive<u32> = 96..=2000;
 /// A voice holds no tone so purely.
-const SHARE_MIN: f32 = 0.90;
+const SHARE_MIN: f32 = 0.96;
 /// Nor for long at one frequency: what a short one may drift, in Hz.
-const DRIFT_MAX_HZ: f32 = 12.0;
+const DRIFT_MAX_HZ: f32 = 7.0;
 /// From this length on a glide is a beep as well.
 const GLIDE_MILLIS: u32 = 160;
 

@@ -64,9 +64,10 @@ const LEVEL_MIN_DBM0: f32 = -46.3;
 const TWIST_LOW_DB: f32 = 10.5;
 const TWIST_HIGH_DB: f32 = 7.5;
 /// How far a quarter may lie from where the whole window says, as a share of it: always, and for each
-/// deviation that the noise in the window explains.
-const WOBBLE: f32 = 0.13;
+/// deviation that the noise in the window explains, and for what a quarter hears of the other tone.
+const WOBBLE: f32 = 0.08;
 const WOBBLE_OVER_NOISE: f32 = 3.2;
+const WOBBLE_OVER_OTHER: f32 = 0.07;
 /// What may be left of the energy: always, in noise, and over the noise before.
 const LEFT_QUIET: f32 = 0.085;
 const LEFT_MAX: f32 = 0.21;
@@ -98,7 +99,7 @@ const HIGH_PASS: [[f32; 5]; 2] = [
 ];
 
 /// Butterworth high-pass of 2nd order at 200 Hz: mains hum is 24 dB down before the energy is measured.
-const HUM_PASS: [f32; 5] = [0.89485861, -1.78971721, 0.89485861, -1.77863178, 0.80080265];
+const HUM_PASS: [f32; 5] = [0.894_858_6, -1.789_717_2, 0.894_858_6, -1.778_631_8, 0.800_802_65];
 
 /// The carriers of all lanes: where they stand at the start of this millisecond.
 #[derive(Debug)]
@@ -116,7 +117,7 @@ pub struct Carriers {
 impl Carriers {
     /// At phase zero.
     pub fn new() -> Self {
-        let hz: [f32; TONES] = core::array::from_fn(|t| tone_hz(t));
+        let hz: [f32; TONES] = core::array::from_fn(tone_hz);
         let unit = |turns: f64| {
             let (sin, cos) = (turns * core::f64::consts::TAU).sin_cos();
             (cos, sin)
@@ -483,17 +484,18 @@ impl Receivers {
         let keys = low.energy + high.energy;
         let left = above - keys;
         let allowed = (LEFT_QUIET * keys + LEFT_OVER_NOISE * above_before).min(LEFT_MAX * keys);
-        let is_steady = |tone: &Measured| {
+        let is_steady = |tone: &Measured, other: &Measured| {
             let quarter_samples = QUARTER.wrapping_mul(SAMPLES) as f32;
             let noise = (2.0 * left.max(0.0) / (quarter_samples * tone.energy)).sqrt();
-            tone.wobble <= WOBBLE + WOBBLE_OVER_NOISE * noise
+            tone.wobble
+                <= WOBBLE + WOBBLE_OVER_NOISE * noise + WOBBLE_OVER_OTHER * other.sum / tone.sum
         };
         let is_key = left <= allowed
             && (left <= LEFT_QUIET * keys || above_before <= NOISE_MAX * keys)
             && below <= BELOW_MAX * keys
             && below <= BELOW_QUIET * keys + BELOW_OVER_BEFORE * below_before
-            && is_steady(&low)
-            && is_steady(&high);
+            && is_steady(&low, &high)
+            && is_steady(&high, &low);
         is_key.then_some([low.sum, high.sum])
     }
 

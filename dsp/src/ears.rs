@@ -22,7 +22,7 @@ use crate::lanes::{self, Cpu, GROUPS, Kernel, WIDTH};
 use crate::progress::{Plans, Progress};
 use crate::spectrum::{HOP_MILLIS, Recent, SIZE, Spectrum};
 use crate::tones::{Change, Tones};
-use crate::voice::Voice;
+use crate::voice::{Activity, Voice};
 use crate::zones::Zone;
 
 /// Which detectors run on a timeslot. Off costs next to nothing.
@@ -120,6 +120,8 @@ pub struct EarsSettings {
 
 /// Half a spectrum's window: its middle lies so far in the past.
 const LAG_MILLIS: u32 = (SIZE / SAMPLES / 2) as u32;
+/// The last sample of a block.
+const LAST_SAMPLE: u64 = SAMPLES as u64 - 1;
 /// Groups take their spectra in turn, one every two milliseconds.
 const TURN_MILLIS: u32 = HOP_MILLIS / GROUPS as u32;
 const _: () = assert!(TURN_MILLIS as usize * GROUPS == HOP_MILLIS as usize);
@@ -231,7 +233,7 @@ impl Ears {
         self.millis = self.millis.wrapping_add(1);
         // Which group's turn it is, if any.
         let phase = self.millis % HOP_MILLIS;
-        let turn = (phase % TURN_MILLIS == 0).then_some((phase / TURN_MILLIS) as usize);
+        let turn = phase.is_multiple_of(TURN_MILLIS).then_some((phase / TURN_MILLIS) as usize);
         let turn = turn.filter(|&g| self.wants_spectra.get(g).is_some_and(|&lanes| lanes > 0));
         self.cpu.run(Millisecond {
             law: self.law,
@@ -243,7 +245,7 @@ impl Ears {
             turn,
         });
         // The last sample of the block was needed to know.
-        let at = block.at.plus_samples(SAMPLES as u64 - 1);
+        let at = block.at.plus_samples(LAST_SAMPLE);
         self.keys(at, events);
         if let Some(group) = turn {
             self.look(at, group, events);
@@ -318,7 +320,8 @@ impl Lane {
             }
         });
         let tone = self.tones.now();
-        let is_voice = self.voice.take(frame);
+        let mut activity = self.voice.take(frame);
+        let is_voice = activity.is_active;
         if self.listen.progress
             && let Some(sound) = self.progress.take(at_millis, frame, tone, is_voice, plans)
         {
@@ -337,8 +340,11 @@ impl Lane {
             }
         }
         if self.listen.answer {
-            let is_speech = is_voice && !self.tones.is_tonal();
-            if let Some((who, score)) = self.answer.take(self.answer_millis, is_speech) {
+            if self.tones.is_steady() {
+                activity = Activity::default();
+                self.answer.tone();
+            }
+            if let Some((who, score)) = self.answer.take(self.answer_millis, activity) {
                 say(Heard::Answer { who, score });
             }
         }

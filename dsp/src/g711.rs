@@ -16,6 +16,7 @@
 use tdm::Law;
 
 /// Where a sine whose peak is full scale (±1.0) stands, in dBm0. G.711, table 1a.
+#[allow(clippy::approx_constant, reason = "a level in dB, not a circle")]
 pub const FULL_SCALE_DBM0: f32 = 3.14;
 
 /// A-law octets (as on the line, even bits inverted) to linear, full scale ±1.0.

@@ -112,7 +112,8 @@ pub fn sine(phase: u32) -> f32 {
     };
     let y = x * x;
     // The series of sin(πx) to the ninth power.
-    x * (3.141_592_7 + y * (-5.167_713 + y * (2.550_164 + y * (-0.599_264_5 + y * 0.082_145_9))))
+    x * (core::f32::consts::PI
+        + y * (-5.167_713 + y * (2.550_164 + y * (-0.599_264_5 + y * 0.082_145_9))))
 }
 
 /// Plays a [`ToneSpec`].

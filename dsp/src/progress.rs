@@ -25,6 +25,8 @@ use crate::tones::{Change, Tone};
 
 /// Tones and pauses that are remembered.
 const MARKS_MAX: usize = 12;
+/// Marks that may be a cadence; a vowel can look like a tone for a moment.
+const MARKS_OF_CADENCE: usize = 3;
 /// The pause after an on-period after which it is sure to be one.
 const PAUSE_MILLIS: u32 = 120;
 /// A tone that goes on so long needs no end to be known.
@@ -39,6 +41,8 @@ const RING_MILLIS_MIN: u32 = 250;
 const MAJORITY: f32 = 0.7;
 /// With so many marks the greatest share is enough: the plans contradict each other.
 const MARKS_ENOUGH: usize = 6;
+/// Votes for the lesser of busy and congestion, as a share of the greater, that leave the question open.
+const QUESTION: f32 = 0.3;
 /// Frames between two counts of the votes while nothing changes.
 const RECOUNT_FRAMES: u8 = 8;
 /// The tones of a cadence hold at least this share of the power.
@@ -46,7 +50,7 @@ const SHARE_MIN: f32 = 0.80;
 /// And move at most so far. Slow enough drift would be a voice.
 const DRIFT_MAX_HZ: f32 = 20.0;
 /// Sound that is no tone, between the tones, after which it is no cadence.
-const OTHER_MAX_MILLIS: u32 = 120;
+const OTHER_MAX_MILLIS: u32 = 200;
 
 /// Lowest and highest frequency of each of the three special information tones. E.180, §7; the
 /// North American codes lie inside.
@@ -118,7 +122,7 @@ impl Progress {
         self.grow(at_millis, tone);
         let sound = self.sit_now(tone).or_else(|| self.recount(plans)).or_else(|| {
             // Between the tones of a cadence there is no scene.
-            scene.filter(|_| self.len == 0)
+            scene.filter(|_| self.len < MARKS_OF_CADENCE)
         })?;
         if self.said == Some(sound) {
             return None;
@@ -274,8 +278,12 @@ fn decide(marks: &[Mark], votes: &Votes) -> Option<Sound> {
         return is_known.then_some(Sound::Ringback);
     }
     if busy >= needed && busy >= vacant {
-        let is_known = tones_done >= 2 || (tones_done >= 1 && tone_millis >= 100);
-        let busier = votes.of(Sound::Busy) >= votes.of(Sound::Congestion);
+        let (plain, congested) = (votes.of(Sound::Busy), votes.of(Sound::Congestion));
+        // Some plans begin both alike: then more of it is waited for.
+        let is_open_question = plain.min(congested) > QUESTION * plain.max(congested);
+        let needed = if is_open_question { 3 } else { 1 };
+        let is_known = tones_done > needed || (tones_done >= needed && tone_millis >= 100);
+        let busier = plain >= congested;
         return is_known.then_some(if busier { Sound::Busy } else { Sound::Congestion });
     }
     let is_known = tones_done >= 3 || tone_millis >= ENDLESS_MILLIS;
@@ -297,6 +305,9 @@ struct Scene {
 
 /// Frames of sound after which a scene is judged, and judged for good.
 const SCENE_FRAMES: u32 = 190;
+/// Frames of quiet after which a shorter one is judged, and the least of sound in it.
+const SCENE_WAIT_FRAMES: u32 = 50;
+const SCENE_FRAMES_MIN: u32 = 70;
 /// Frames of quiet that end a scene.
 const SCENE_QUIET_FRAMES: u32 = 250;
 /// Share of steady frames that makes music, and share of low frames that makes speech.
@@ -309,6 +320,11 @@ impl Scene {
         let [newest, .., oldest] = &mut self.hz;
         *newest = frame.first_hz;
         let is_steady = (*newest - *oldest).abs() < 7.0 && frame.first_share > 0.2;
+        if tone.is_some_and(Tone::is_steady) {
+            // A tone of the network or of a machine is no scene.
+            self.quiet_frames = 0;
+            return None;
+        }
         let is_loud = is_voice || tone.is_some();
         if is_loud {
             self.quiet_frames = 0;
@@ -329,7 +345,9 @@ impl Scene {
             self.active = self.active.saturating_add(1);
             self.steady = self.steady.saturating_add(u32::from(is_steady));
         }
-        if self.active < SCENE_FRAMES {
+        // Music does not wait; who has spoken and waits has spoken.
+        let is_over = self.quiet_frames >= SCENE_WAIT_FRAMES && self.active >= SCENE_FRAMES_MIN;
+        if self.active < SCENE_FRAMES && !is_over {
             return None;
         }
         let steady = self.steady as f32 / self.active as f32;

@@ -24,10 +24,16 @@ const FRAMES_MIN: u8 = 4;
 const MISSES_MAX: u8 = 4;
 /// Its edge is where it falls 9 dB below its level: beats of two close frequencies stay above.
 const EDGE: f32 = 0.125;
+/// The window reaches so low a level this much before the tone, and after it.
+const EDGE_MILLIS: u32 = 5;
 /// A fading tone takes its level with it by so much a frame: 16 dB a second.
 const FADE: f32 = 0.97;
 /// The weakest tone that is followed: −45 dBm0 over noise.
 const POWER_MIN: f32 = 5e-6;
+/// What makes a tone too pure, too steady and too long for a voice.
+const STEADY_SHARE: f32 = 0.93;
+const STEADY_DRIFT_HZ: f32 = 8.0;
+const STEADY_MILLIS: u32 = 64;
 /// Frames of power kept, to find where a tone began.
 const KEPT: usize = 8;
 
@@ -52,6 +58,12 @@ impl Tone {
     /// How long it sounded.
     pub const fn millis(&self) -> u32 {
         self.to_millis.saturating_sub(self.from_millis)
+    }
+    /// Whether no voice could hold it.
+    pub fn is_steady(&self) -> bool {
+        self.share >= STEADY_SHARE
+            && self.drift_hz <= STEADY_DRIFT_HZ
+            && self.millis() >= STEADY_MILLIS
     }
     /// Whether it is one frequency, within `tolerance` of `hz`.
     pub fn is_at(&self, hz: f32, tolerance: f32) -> bool {
@@ -98,9 +110,9 @@ impl Tones {
     pub fn now(&self) -> Option<&Tone> {
         self.sounding.as_ref().map(|followed| &followed.tone)
     }
-    /// Whether something tonal is there or on its way: then it is no voice.
-    pub fn is_tonal(&self) -> bool {
-        self.sounding.is_some()
+    /// Whether a tone sounds that no voice could hold.
+    pub fn is_steady(&self) -> bool {
+        self.now().is_some_and(Tone::is_steady)
     }
 
     /// Takes the frame whose middle is at `at_millis`.
@@ -126,9 +138,14 @@ impl Tones {
             self.sounding = Some(now);
             if now.misses >= MISSES_MAX {
                 self.sounding = None;
-                now.tone.to_millis = now.missed_from_millis;
+                now.tone.to_millis = now.missed_from_millis.saturating_sub(EDGE_MILLIS);
                 now.tone.is_cut_off = frame.power >= EDGE * now.power;
                 say(Change::Ended(now.tone));
+            }
+            if hz.is_some_and(|hz| is_near(&hz, &now.tone.hz)) {
+                // Its own tail in the window, not a new tone.
+                self.coming = None;
+                return;
             }
         }
         let Some(hz) = hz.filter(|_| frame.power >= POWER_MIN) else {
@@ -159,7 +176,7 @@ impl Tones {
         let loud = |&&power: &&f32| power >= EDGE * coming.power;
         let frames = self.powers.iter().take(reach).take_while(loud).count().saturating_sub(1);
         let back = HOP_MILLIS.saturating_mul(u32::try_from(frames).unwrap_or(0));
-        coming.tone.from_millis = at_millis.saturating_sub(back);
+        coming.tone.from_millis = at_millis.saturating_sub(back).saturating_add(EDGE_MILLIS);
         self.coming = None;
         self.sounding = Some(coming);
         say(Change::Began(coming.tone));

@@ -1,4 +1,4 @@
-//! Voice activity: power over a noise floor that follows the line.
+//! Voice activity: power over a noise floor that follows the line, and whether it is voiced.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -13,6 +13,11 @@ use crate::frame::Frame;
 const STRETCH: u8 = 40;
 /// Stretches kept: the floor is the least power of the last 1.6 s.
 const STRETCHES: usize = 4;
+/// Frames whose mean is taken before the minimum: a lost packet of 20 ms must not look like a floor.
+const SMOOTH: usize = 6;
+/// A voiced frame has this share of its power in one peak, and this below 1 kHz.
+const VOICED_PEAK_SHARE: f32 = 0.3;
+const VOICED_LOW_SHARE: f32 = 0.5;
 /// Frames until a window is filled with the lane's own samples.
 const FILL: u8 = 4;
 /// Voice is this much louder than the floor: 7 dB.
@@ -25,13 +30,29 @@ const POWER_MIN: f32 = 5e-6;
 pub struct Voice {
     minima: [f32; STRETCHES],
     current: f32,
+    latest: [f32; SMOOTH],
     frames: u8,
     fill: u8,
 }
 
+/// What a frame is to the voice detector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Louder than the line.
+    pub is_active: bool,
+    /// And harmonic, as vowels are and noise is not.
+    pub is_voiced: bool,
+}
+
 impl Default for Voice {
     fn default() -> Self {
-        Self { minima: [f32::MAX; STRETCHES], current: f32::MAX, frames: 0, fill: 0 }
+        Self {
+            minima: [f32::MAX; STRETCHES],
+            current: f32::MAX,
+            latest: [0.0; SMOOTH],
+            frames: 0,
+            fill: 0,
+        }
     }
 }
 
@@ -41,20 +62,30 @@ impl Voice {
         self.minima.iter().fold(self.current, |a, &b| a.min(b))
     }
     /// Whether somebody speaks in this frame (or anything else that is louder than the line).
-    pub fn take(&mut self, frame: &Frame) -> bool {
+    pub fn take(&mut self, frame: &Frame) -> Activity {
         if self.fill < FILL {
             self.fill = self.fill.saturating_add(1);
-            return false;
+            self.latest = [frame.power; SMOOTH];
+            return Activity::default();
         }
-        self.current = self.current.min(frame.power);
+        self.latest.rotate_right(1);
+        if let Some(newest) = self.latest.first_mut() {
+            *newest = frame.power;
+        }
+        let mean = self.latest.iter().sum::<f32>() / SMOOTH as f32;
+        self.current = self.current.min(mean);
         self.frames = self.frames.saturating_add(1);
         if self.frames >= STRETCH {
             self.minima.rotate_right(1);
             if let Some(first) = self.minima.first_mut() {
                 *first = self.current;
             }
-            (self.current, self.frames) = (frame.power, 0);
+            (self.current, self.frames) = (mean, 0);
         }
-        frame.power > POWER_MIN && frame.power > OVER_FLOOR * self.floor()
+        let is_active = frame.power > POWER_MIN && frame.power > OVER_FLOOR * self.floor();
+        let is_voiced = is_active
+            && frame.first_share > VOICED_PEAK_SHARE
+            && frame.low_share > VOICED_LOW_SHARE;
+        Activity { is_active, is_voiced }
     }
 }

@@ -130,35 +130,34 @@ impl Plans {
         let mut votes = Votes::default();
         let Some(first) = marks.first() else { return votes };
         for pattern in &self.patterns {
-            let agrees = pattern
-                .steps
-                .iter()
-                .enumerate()
-                .any(|(at, step)| sounds_alike(first, step) && pattern.agrees(at, marks));
-            if agrees {
-                votes.add(pattern.sound, pattern.weight);
-            }
+            let fits = pattern.steps.iter().enumerate().filter_map(|(at, step)| {
+                sounds_alike(first, step).then(|| pattern.fit(at, marks)).flatten()
+            });
+            votes.add(pattern.sound, pattern.weight * fits.fold(0.0, f32::max));
         }
         votes
     }
 }
 
 impl Pattern {
-    fn agrees(&self, from: usize, marks: &[Mark]) -> bool {
+    /// How well the marks fit from step `from` on, up to 1.0; `None` when they do not.
+    fn fit(&self, from: usize, marks: &[Mark]) -> Option<f32> {
         let mut at = Some(from);
+        let mut misfit = 0.0_f32;
         for mark in marks {
             let step = at.and_then(|i| self.steps.get(i));
             let Some(step) = step else {
                 // A tone that is played once is followed by silence for ever.
-                return mark.is_pause() && mark.is_open;
+                return (mark.is_pause() && mark.is_open).then(|| (-misfit).exp());
             };
-            if !sounds_alike(mark, step) || !lasts_alike(mark, step) {
-                return false;
+            if !sounds_alike(mark, step) {
+                return None;
             }
+            misfit += misfit_of(mark, step)?;
             let next = at.map(|i| i.saturating_add(1));
             at = next.filter(|&i| i < self.steps.len()).or(self.repeat);
         }
-        true
+        Some((-misfit).exp())
     }
 }
 
@@ -175,11 +174,19 @@ fn sounds_alike(mark: &Mark, step: &PatternStep) -> bool {
     }
 }
 
-fn lasts_alike(mark: &Mark, step: &PatternStep) -> bool {
+/// How far a duration is from the step's: 0.0 for the same, 2.0 at the tolerance, `None` beyond it. What
+/// still goes on, or began before we listened, may be shorter.
+fn misfit_of(mark: &Mark, step: &PatternStep) -> Option<f32> {
     let heard = mark.millis as f32;
-    let Some(asked) = step.millis else { return mark.is_open };
-    let tolerance = (asked * TOLERANCE_SHARE).max(TOLERANCE_MILLIS);
-    heard <= asked + tolerance && (mark.is_open || mark.is_cut || heard >= asked - tolerance)
+    let Some(asked) = step.millis else { return mark.is_open.then_some(0.0) };
+    let off = (heard - asked) / (asked * TOLERANCE_SHARE).max(TOLERANCE_MILLIS);
+    let may_be_short = mark.is_open || mark.is_cut;
+    match off {
+        off if off > 1.0 => None,
+        off if may_be_short => Some(2.0 * off.max(0.0) * off.max(0.0)),
+        off if off < -1.0 => None,
+        off => Some(2.0 * off * off),
+    }
 }
 
 /// Steps as the spectrum shows them: close frequencies as one, equal neighbours as one step.

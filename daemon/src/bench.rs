@@ -1,0 +1,205 @@
+//! `trunkline bench`: how many channels one core hears, each detector by itself and all that a dialler needs.
+//!
+//! All 32 lanes of a span are busy, with speech, tones and noise in equal parts; nothing is idle, nothing is
+//! skipped. A figure is channels per core in real time: 32 × 1 ms over the time one thread took for a
+//! millisecond, the best of several runs, because a run can only be disturbed towards slower.
+
+use std::hint::black_box;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use dsp::ears::{Ears, EarsSettings, Listen};
+use dsp::g711;
+use dsp::generate::{DTMF_KEYS, DtmfSource, NoiseSource, Oscillator, ToneSource};
+use dsp::zones::Zone;
+use tdm::{Block, Law, Rng, SAMPLES, SampleTime, TIMESLOTS, Timeslot};
+
+/// Milliseconds of signal that are heard again and again.
+const SIGNAL_MILLIS: usize = 6000;
+/// How long an item is measured at least, and in how many runs.
+const RUN: Duration = Duration::from_millis(400);
+const RUNS: usize = 5;
+
+/// What `bench` is asked for.
+#[derive(Args, Clone, Debug)]
+pub struct BenchArgs {
+    /// Items; all of them when absent.
+    pub items: Vec<Item>,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Something whose speed is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Item {
+    /// DTMF receivers alone.
+    Dtmf,
+    /// Call progress alone, all zones.
+    Cpa,
+    /// Fax tones alone.
+    Fax,
+    /// Voice activity and the judge of who answered.
+    Voice,
+    /// DTMF, fax, progress, voice, beep and verdict: what a dialler's channel needs.
+    Dialler,
+}
+
+impl Item {
+    const ALL: [Self; 5] = [Self::Dtmf, Self::Cpa, Self::Fax, Self::Voice, Self::Dialler];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Dtmf => "dtmf",
+            Self::Cpa => "cpa",
+            Self::Fax => "fax",
+            Self::Voice => "voice",
+            Self::Dialler => "dialler",
+        }
+    }
+    fn listen(self) -> Listen {
+        let nothing = Listen::default();
+        match self {
+            Self::Dtmf => Listen { dtmf: true, ..nothing },
+            Self::Cpa => Listen { progress: true, ..nothing },
+            Self::Fax => Listen { fax: true, ..nothing },
+            Self::Voice => Listen { answer: true, ..nothing },
+            Self::Dialler => {
+                Listen { dtmf: true, progress: true, answer: true, fax: true, beep: true }
+            }
+        }
+    }
+}
+
+/// Runs `bench`, writing to standard output.
+///
+/// # Errors
+/// When output cannot be written.
+pub fn run(args: &BenchArgs) -> Result<()> {
+    let signal = signal();
+    let items = if args.items.is_empty() { &Item::ALL[..] } else { &args.items };
+    let mut out = std::io::stdout().lock();
+    for &item in items {
+        let nanos_a_millisecond = measure(item, &signal);
+        let channels = TIMESLOTS as f64 * 1e6 / nanos_a_millisecond;
+        if args.json {
+            let line = serde_json::json!({
+                "item": item.name(),
+                "channels_per_core": channels.round(),
+                "block": SAMPLES,
+                "signal": "active",
+            });
+            writeln!(out, "{line}")?;
+        } else {
+            let micros = nanos_a_millisecond / 1000.0;
+            writeln!(
+                out,
+                "{:8} {channels:>9.0} channels a core, {micros:.2} µs a span and ms",
+                item.name()
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Nanoseconds one thread takes for a millisecond of a span.
+fn measure(item: Item, signal: &[Block]) -> f64 {
+    let mut best = f64::INFINITY;
+    for _ in 0..RUNS {
+        let mut ears = Ears::new(EarsSettings { law: Law::A, zones: Vec::new() });
+        let (mut millis, mut events) = (0_u64, 0_u64);
+        let start = Instant::now();
+        while start.elapsed() < RUN {
+            // Every pass starts the detectors anew, so that a verdict does not make the rest idle.
+            for lane in (0..TIMESLOTS).filter_map(Timeslot::new) {
+                ears.listen(lane, Listen::default());
+                ears.listen(lane, item.listen());
+            }
+            for block in signal {
+                ears.hear(block, &mut |hearing| {
+                    events += 1;
+                    black_box(hearing);
+                });
+            }
+            millis += signal.len() as u64;
+        }
+        black_box(events);
+        best = best.min(start.elapsed().as_nanos() as f64 / millis as f64);
+    }
+    best
+}
+
+/// A busy span: a third of the lanes speech, a third tones and keys, a third noise.
+fn signal() -> Vec<Block> {
+    let samples = SIGNAL_MILLIS * SAMPLES;
+    let lanes: Vec<Vec<f32>> = (0..TIMESLOTS as u64)
+        .map(|lane| match lane % 3 {
+            0 => speech(lane, samples),
+            1 => tones(lane, samples),
+            _ => {
+                let mut noise = NoiseSource::new(Rng::from_seed(lane), -20.0);
+                (0..samples).map(|_| noise.next_sample()).collect()
+            }
+        })
+        .collect();
+    (0..SIGNAL_MILLIS)
+        .map(|milli| {
+            let mut block = Block::idle(Law::A);
+            block.at = SampleTime::millis(milli as u64);
+            for (n, row) in block.octets.iter_mut().enumerate() {
+                for (octet, lane) in row.iter_mut().zip(&lanes) {
+                    let sample = lane.get(milli * SAMPLES + n).copied().unwrap_or_default();
+                    *octet = g711::encode_f32(Law::A, sample);
+                }
+            }
+            block
+        })
+        .collect()
+}
+
+/// Keys on every other of these lanes, ring-back or busy tone on the others.
+fn tones(lane: u64, samples: usize) -> Vec<f32> {
+    if lane.is_multiple_of(2) {
+        let mut rng = Rng::from_seed(lane);
+        let mut out = Vec::with_capacity(samples);
+        while out.len() < samples {
+            let key = DTMF_KEYS[rng.below(16) as usize];
+            let Some(mut source) = DtmfSource::new(key, 60, 60, -10.0) else { break };
+            while !source.is_over() {
+                out.push(source.next_sample());
+            }
+        }
+        return out;
+    }
+    let name = if lane % 4 == 1 { "ringback" } else { "busy" };
+    let spec = Zone::by_key("cn").and_then(|zone| zone.tone(name));
+    let Some(mut source) = spec.map(ToneSource::new) else { return Vec::new() };
+    (0..samples).map(|_| source.next_sample()).collect()
+}
+
+/// Syllables of gliding harmonics with gaps: what a voice costs, not what it says.
+fn speech(lane: u64, samples: usize) -> Vec<f32> {
+    let mut rng = Rng::from_seed(lane);
+    let mut out = Vec::with_capacity(samples);
+    while out.len() < samples {
+        let pitch_hz = rng.between(90, 220) as f32;
+        let mut harmonics: Vec<(Oscillator, f32)> = (1..=14_u8)
+            .map(|n| (Oscillator::new(pitch_hz * f32::from(n)), 0.08 * rng.unit() as f32))
+            .collect();
+        let len = rng.between(800, 2000);
+        for n in 0..len {
+            let swell = (n as f32 / len as f32 * core::f32::consts::PI).sin();
+            for (k, (oscillator, _)) in harmonics.iter_mut().enumerate() {
+                oscillator.tune((k + 1) as f32 * pitch_hz * (1.0 + 0.1 * n as f32 / len as f32));
+            }
+            out.push(
+                swell * harmonics.iter_mut().map(|(o, gain)| *gain * o.next_sample()).sum::<f32>(),
+            );
+        }
+        out.extend(std::iter::repeat_n(0.0, rng.between(200, 700) as usize));
+    }
+    out
+}
