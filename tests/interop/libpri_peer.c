@@ -45,7 +45,7 @@ struct call {
 
 static struct call calls[CALLS_MAX];
 static int call_count, passed, failed, complaints;
-static int wire, gone, wanted, calling, is_up;
+static int wire, gone, wanted, calling, restarted;
 static int channel_busy[CHANNELS];
 static struct pri *pri;
 
@@ -206,11 +206,12 @@ static void on_event(pri_event *e)
 {
     struct call *c;
     switch (e->e) {
-    case PRI_EVENT_DCHAN_UP:
-        is_up = 1;
+    /* The other end restarts the interface when the link is up: what begins before is void. */
+    case PRI_EVENT_RESTART:
+        restarted = 1;
         break;
     case PRI_EVENT_DCHAN_DOWN:
-        is_up = 0;
+        restarted = 0;
         break;
     case PRI_EVENT_RING:
         take_call(&e->ring);
@@ -279,7 +280,7 @@ static void turn(void)
             act(&calls[i]);
         live += calls[i].live;
     }
-    while (calling && is_up && call_count < wanted && live < CALLS_AT_ONCE) {
+    while (calling && restarted && call_count < wanted && live < CALLS_AT_ONCE) {
         begin_call();
         live++;
     }

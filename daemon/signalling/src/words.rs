@@ -114,7 +114,8 @@ pub enum Event {
     DisconnectInBand { key: LegKey, clearing: Clearing },
     /// The far end began to clear; the channel is not free yet.
     Clearing { key: LegKey, clearing: Clearing },
-    /// Channel and reference are free.
+    /// Channel and reference are free. `glare`: the channel was taken before any answer; the same call may
+    /// be tried at once on another.
     Ended { key: LegKey, timeslot: Option<Timeslot>, clearing: Clearing, glare: bool },
     /// The far end restarted a channel (`None`: the interface), or our own RESTART was acknowledged.
     Restarted { timeslot: Option<Timeslot> },

@@ -125,7 +125,9 @@ fn every_cause_before_and_after_the_first_answer_arrives_with_its_location() {
                 let (_, clearing, glare) = end_of(&mut bench, from);
                 let location = if from == USER { Location::PublicLocal } else { Location::User };
                 let expected = Clearing { cause: Cause(cause), location, by_far_end: true };
-                assert_eq!((clearing, glare), (expected, false));
+                // The channel was taken: another may be tried at once.
+                let taken = !answered_first && [6, 44].contains(&cause);
+                assert_eq!((clearing, glare), (expected, taken));
                 let (_, own, _) = end_of(&mut bench, 1 - from);
                 assert_eq!((own.cause, own.by_far_end), (Cause(cause), false));
                 bench.assert_idle();

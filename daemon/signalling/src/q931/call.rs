@@ -200,8 +200,9 @@ impl Call {
     }
 }
 
-/// Causes that mean the channel was taken, when they come on a channel both sides took. Annex D; in the field
-/// also 44.
-pub fn is_glare(cause: Cause) -> bool {
-    [Cause::NO_CIRCUIT, Cause::CHANNEL_NOT_AVAILABLE, Cause::CHANNEL_UNACCEPTABLE].contains(&cause)
+/// Causes that, as the first answer to SETUP, mean the channel was taken: another one may be tried at once.
+/// 44 and 6 always do; 34 (annex D) only where both sides were seen to take the channel, else there is none.
+pub fn is_glare(cause: Cause, collided: bool) -> bool {
+    let taken = [Cause::CHANNEL_NOT_AVAILABLE, Cause::CHANNEL_UNACCEPTABLE].contains(&cause);
+    taken || (collided && cause == Cause::NO_CIRCUIT)
 }

@@ -17,7 +17,7 @@ impl Engine {
             self.note_free(now, timeslot);
         }
         if call.announced {
-            let glare = call.collided && !call.settled && is_glare(clearing.cause);
+            let glare = call.id.ours && !call.settled && is_glare(clearing.cause, call.collided);
             self.tell(Event::Ended { key: call.key, timeslot: call.timeslot, clearing, glare });
         }
     }
