@@ -36,6 +36,10 @@ impl Door {
 impl Media {
     /// SETUP came in.
     pub(crate) fn incoming(&mut self, span: usize, incoming: IncomingCall) {
+        if self.keys.contains_key(&(span, incoming.key)) {
+            self.counters.stray_events += 1;
+            return;
+        }
         let group = self.spans.get(span).and_then(|s| s.group);
         if let Some(group) = group.and_then(|g| self.groups.get_mut(g)) {
             group.offered += 1;

@@ -7,6 +7,7 @@ mod calls;
 mod flows;
 mod lease;
 mod links;
+mod nonsense;
 mod overload;
 mod persons;
 mod simulation;
