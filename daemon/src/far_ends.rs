@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use emulator::{FarEnd, Link, Loopback};
+use emulator::{DChannel, E1, E1Clock, FarEnd, Link, Loopback, Meeting};
 use exchange::{Exchange, Scenario, Voices};
 
-use crate::config::{Config, FarEndKind};
+use crate::config::{Clock, Config, FarEndKind};
 
 /// The far ends of all emulated boards, and the networks behind them.
 pub struct FarEnds {
@@ -61,7 +61,7 @@ pub fn build_with(config: &Config, scenarios: BTreeMap<String, Scenario>) -> Res
         for (p, span) in board.span.iter().enumerate() {
             let end = span.far_end.get_ref();
             ports.push(match end.kind {
-                FarEndKind::Loopback => Box::new(Loopback::default()),
+                FarEndKind::Loopback => Box::new(Loopback),
                 FarEndKind::Link => {
                     let Some(link) = links.remove(&(b, p)) else {
                         let other = end.board.zip(end.port).context("a link without an end")?;
@@ -79,12 +79,27 @@ pub fn build_with(config: &Config, scenarios: BTreeMap<String, Scenario>) -> Res
                     *index += 1;
                     far.with_context(|| format!("scenario `{name}` has no span {index}"))?
                 }
-                FarEndKind::Dchannel => bail!("far end `dchannel` is not built yet"),
+                FarEndKind::Dchannel => {
+                    let meeting = meeting(end.socket.as_deref())?;
+                    Box::new(DChannel::open(meeting).context("far end `dchannel`")?)
+                }
+                FarEndKind::E1 => {
+                    let meeting = meeting(end.socket.as_deref())?;
+                    let clock = match board.clock {
+                        Clock::Real => E1Clock::Real,
+                        Clock::Lock => E1Clock::Lock,
+                    };
+                    Box::new(E1::open(meeting, clock).context("far end `e1`")?)
+                }
             });
         }
         boards.push(ports);
     }
     Ok(FarEnds { boards, exchanges })
+}
+
+fn meeting(text: Option<&str>) -> Result<Meeting> {
+    Ok(text.unwrap_or_default().parse()?)
 }
 
 fn scenario_names(config: &Config) -> impl Iterator<Item = String> {

@@ -4,6 +4,7 @@ use call::{CallCommand, CallEvent};
 use serde_json::{Map, Value, json};
 
 use crate::Fault;
+use crate::fault::clipped;
 use crate::server::Access;
 use crate::wire::Envelope;
 
@@ -38,14 +39,25 @@ pub const METHODS: &[(&str, Access)] = &[
 /// # Errors
 /// The parameters are not this command's; the message says which one and why.
 pub fn command(method: &str, params: Map<String, Value>) -> Result<CallCommand, Fault> {
-    serde_json::from_value(json!({ "method": method, "params": params })).map_err(|e| {
+    let names: Vec<String> = params.keys().cloned().collect();
+    let command = serde_json::from_value(json!({ "method": method, "params": params }));
+    let command: CallCommand = command.map_err(|e| {
         let why = e.to_string();
         if why.starts_with("unknown variant") && !METHODS.iter().any(|(m, _)| *m == method) {
             Fault::unknown_method(method)
         } else {
             Fault::invalid_params(method, why)
         }
-    })
+    })?;
+    // A command writes all its parameters, absent ones as null: what it does not write it did not read.
+    let known = request(&command).1;
+    match names.into_iter().find(|name| known.get(name).is_none()) {
+        Some(name) => {
+            let why = format!("there is no parameter `{}`", clipped(&name));
+            Err(Fault::invalid_params(method, why).field(clipped(&name)))
+        }
+        None => Ok(command),
+    }
 }
 
 /// Method and parameters of a command, as a client sends it.
@@ -94,6 +106,9 @@ mod tests {
     fn a_wrong_parameter_is_told_from_an_unknown_method() {
         let leg = json!({"leg": 7, "cause": 16}).as_object().cloned().unwrap_or_default();
         assert_eq!(command("hangup", leg).unwrap_err().code, Fault::INVALID_PARAMS);
+        let extra = json!({"leg": "l1.1", "cause": 16, "why": 1});
+        let extra = extra.as_object().cloned().unwrap_or_default();
+        assert_eq!(command("hangup", extra).unwrap_err().data.field.as_deref(), Some("why"));
         assert_eq!(command("dance", Map::new()).unwrap_err().code, Fault::METHOD_NOT_FOUND);
     }
 }

@@ -335,12 +335,12 @@ impl Check<'_> {
                 self.at(at, "a link needs `board` and `port` (from 0) of a span that links back");
             }
         }
-        if wants(FarEndKind::Dchannel) {
+        if wants(FarEndKind::Dchannel) || wants(FarEndKind::E1) {
             let socket = end.socket.as_deref().and_then(|s| s.split_once(':'));
             if !socket
                 .is_some_and(|(how, path)| matches!(how, "listen" | "connect") && !path.is_empty())
             {
-                self.at(at, "a dchannel needs `socket = \"listen:PATH\"` or `\"connect:PATH\"`");
+                self.at(at, "this far end needs `socket = \"listen:PATH\"` or `\"connect:PATH\"`");
             }
         }
     }

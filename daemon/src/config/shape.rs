@@ -256,7 +256,7 @@ pub struct FarEnd {
     /// `link`: the other port, counted from 0.
     #[serde(default)]
     pub port: Option<usize>,
-    /// `dchannel`: `listen:PATH` or `connect:PATH`.
+    /// `dchannel` and `e1`: `listen:PATH` or `connect:PATH`.
     #[serde(default)]
     pub socket: Option<String>,
 }
@@ -273,4 +273,6 @@ pub enum FarEndKind {
     Exchange,
     /// HDLC frames on a socket.
     Dchannel,
+    /// Whole frames on a socket; as real or lockstep as its board.
+    E1,
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bus::Bus;
-use driver::{Board, BoardError, BoardEvent, Line};
+use driver::{Board, BoardError, BoardEvent, Line, Stats};
 use tdm::elastic::Elastic;
 use tdm::hdlc::Encoder;
 use tdm::{Alarm, Alarms, Block, Instant, Law};
@@ -33,6 +33,8 @@ pub struct BoardRings {
     remaining: u64,
     stamp: Instant,
     was_master: bool,
+    /// What the running board has counted so far.
+    counted: Stats,
     /// All boards tick together (lockstep): each is its own master.
     joined: bool,
 }
@@ -73,6 +75,7 @@ impl BoardRings {
             remaining: 0,
             stamp: Instant::default(),
             was_master: false,
+            counted: Stats::default(),
             joined: false,
         }
     }
@@ -174,12 +177,18 @@ impl BoardRings {
             }
         }
         if let Some(shared) = self.shared.boards.get(self.index) {
-            let stats = board.stats();
-            shared.interrupts.store(stats.interrupts, Relaxed);
-            shared.missed.store(stats.missed, Relaxed);
-            shared.served.store(stats.served, Relaxed);
-            shared.gaps.store(stats.gaps, Relaxed);
-            shared.lost_millis.store(stats.lost_millis, Relaxed);
+            // A board that comes back counts from zero; what we count goes on.
+            let (new, old) = (board.stats(), self.counted);
+            self.counted = new;
+            for (counter, new, old) in [
+                (&shared.interrupts, new.interrupts, old.interrupts),
+                (&shared.missed, new.missed, old.missed),
+                (&shared.served, new.served, old.served),
+                (&shared.gaps, new.gaps, old.gaps),
+                (&shared.lost_millis, new.lost_millis, old.lost_millis),
+            ] {
+                counter.fetch_add(new.wrapping_sub(old), Relaxed);
+            }
             let slips = |p: &Port| {
                 let c = p.elastic.counters();
                 c.dropped.wrapping_add(c.repeated)
@@ -213,6 +222,7 @@ impl BoardRings {
     /// Marks the board as running: milliseconds pass on it.
     pub fn started(&mut self) {
         self.pace.reset();
+        self.counted = Stats::default();
         self.running(true);
         self.begin_anew();
     }

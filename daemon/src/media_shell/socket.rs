@@ -143,7 +143,8 @@ impl Desk {
                 let result = self.reload();
                 return self.door.server.answer(self.now_us(), token, result);
             }
-            _ => calls::command(&method, params).map(|c| ToSignal::Command { token, command: c }),
+            _ => calls::command(&method, params)
+                .map(|command| ToSignal::Command { token, command: Box::new(command) }),
         };
         let refused = match message.map(|message| self.desks.to_signal.try_send(message)) {
             Ok(Ok(())) => return self.desks.signal.unpark(),

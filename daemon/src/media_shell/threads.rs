@@ -56,7 +56,7 @@ pub struct Common {
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub enum ToSignal {
-    Command { token: u64, command: CallCommand },
+    Command { token: u64, command: Box<CallCommand> },
     Controller { present: bool },
     Snapshot { connection: u64 },
     Status { token: u64 },
@@ -94,7 +94,6 @@ pub fn board(
         }
         let mut begin = SampleTime::default();
         let mut last_error = String::new();
-        rings.gone(common.clock.now());
         while !common.stop.load(Acquire) {
             let error = match reach(&plan, begin, &common) {
                 Ok(mut board) => {
@@ -294,8 +293,7 @@ fn handle(
 ) {
     let answer = match message {
         ToSignal::Command { token, command } => {
-            let result = work.command(now, command);
-            // What the command caused is told before its answer only if it happened before: events follow.
+            let result = work.command(now, *command);
             Some(FromSignal::Answer { token, result })
         }
         ToSignal::Controller { present } => {
