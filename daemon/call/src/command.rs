@@ -119,9 +119,10 @@ pub enum CallCommand {
     Alert { leg: LegId },
     /// Accept an incoming call (CONNECT).
     Answer { leg: LegId },
-    /// Release with this cause.
+    /// Release with this cause. In an attended transfer, of the leg that asked: completes it.
     Hangup { leg: LegId, cause: Cause },
-    /// Play to a leg; replaces a running play. Operation; ends with `play_ended`.
+    /// Play to a leg; replaces a running play. Operation; ends with `play_ended`. Before the answer of an
+    /// incoming call it is early sound, announced to the network.
     Play {
         leg: LegId,
         items: Vec<PlayItem>,
@@ -132,7 +133,9 @@ pub enum CallCommand {
     },
     /// Stop what plays on a leg.
     StopPlay { leg: LegId },
-    /// Collect digits, those already typed ahead included. Operation; ends with `collected`.
+    /// Collect digits, those already typed ahead included (a secret begins without them: they were told as
+    /// `dtmf`). The first digit's time runs from the end of a play that does not repeat, else at once.
+    /// Operation; ends with `collected`.
     Collect {
         leg: LegId,
         max_digits: u8,
@@ -143,7 +146,8 @@ pub enum CallCommand {
         #[serde(default)]
         secret: bool,
     },
-    /// Connect two answered legs both ways. What played to them stops.
+    /// Connect two answered legs both ways. What played to them stops. The two whom an attended transfer
+    /// would leave together: completes it, and the leg that asked stays up, free.
     Bridge {
         a: LegId,
         b: LegId,
@@ -155,9 +159,10 @@ pub enum CallCommand {
     Unbridge { leg: LegId },
     /// The peer of `leg` hears music; `leg` hears silence.
     Hold { leg: LegId },
-    /// Ends a hold.
+    /// Ends a hold, or gives up an attended transfer: the leg that asked and its peer have each other again.
     Retrieve { leg: LegId },
-    /// Sends the peer of `leg` to another number. Operation; ends with `transferred`.
+    /// Sends the peer of `leg` to another number. Operation; ends with `transferred`. A target that does not
+    /// answer gives the peer back (attended) or leaves it up and alone (blind).
     Transfer { leg: LegId, group: String, called: Number, kind: TransferKind },
     /// Record both directions of a leg in two channels under this name. Ends with `recorded`.
     Record { leg: LegId, name: String },
