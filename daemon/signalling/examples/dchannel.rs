@@ -49,6 +49,8 @@ struct Desk {
     placed: usize,
     taken: usize,
     glare: usize,
+    /// Outcomes of calls that met another on their channel.
+    again: Vec<u8>,
     /// The outcome each call shall have, and how it is refused when it is.
     calls: BTreeMap<LegKey, u8>,
     free: Vec<Timeslot>,
@@ -71,6 +73,7 @@ impl Desk {
             placed: 0,
             taken: 0,
             glare: 0,
+            again: Vec::new(),
             calls: BTreeMap::new(),
             free,
             agenda: Vec::new(),
@@ -87,13 +90,24 @@ impl Desk {
     }
     /// Another call, when one is due and a channel free.
     fn next_call(&mut self) -> Option<Order> {
-        if self.placed >= self.to_place || self.calls.len() >= CALLS_AT_ONCE {
+        if self.calls.len() >= CALLS_AT_ONCE || self.free.is_empty() {
+            return None;
+        }
+        if let Some(outcome) = self.again.pop() {
+            return self.place(outcome);
+        }
+        if self.placed >= self.to_place {
             return None;
         }
         let outcome = OUTCOMES[self.placed % OUTCOMES.len()];
-        let order = self.place(outcome)?;
         self.placed += 1;
-        Some(order)
+        self.place(outcome)
+    }
+    fn give_back(&mut self, timeslot: Option<Timeslot>) {
+        let missing = timeslot.filter(|timeslot| !self.free.contains(timeslot));
+        if let Some(timeslot) = missing {
+            self.free.insert(0, timeslot);
+        }
     }
     fn place(&mut self, outcome: u8) -> Option<Order> {
         let timeslot = self.free.pop()?;
@@ -125,20 +139,14 @@ impl Desk {
             Event::Alerting { key, .. } if self.calls.get(&key) == Some(&19) => {
                 self.later(now, PATIENCE_MILLIS, Self::hang_up(key));
             }
-            Event::Ended { key, glare: true, .. } => {
-                // Its channel is the other end's now; the call goes out on another.
+            Event::Ended { key, timeslot, glare: true, .. } => {
+                // The call goes out on another channel; this one may be free by and by.
                 self.glare += 1;
-                let outcome = self.calls.remove(&key).unwrap_or_default();
-                if let Some(order) = self.place(outcome) {
-                    self.later(now, 0, order);
-                }
+                self.again.extend(self.calls.remove(&key));
+                self.give_back(timeslot);
             }
             Event::Ended { key, timeslot, clearing, .. } => {
-                if let Some(timeslot) = timeslot
-                    && !self.free.contains(&timeslot)
-                {
-                    self.free.insert(0, timeslot);
-                }
+                self.give_back(timeslot);
                 self.judge(key, clearing);
             }
             _ => {}

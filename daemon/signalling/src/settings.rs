@@ -1,6 +1,6 @@
 //! What an interface is told before it starts: its side, its channels, every timer and counter.
 
-use call::Location;
+use call::{Cause, Location};
 use tdm::{TIMESLOTS, Timeslot};
 
 use crate::Side;
@@ -65,6 +65,9 @@ pub struct Dialect {
     pub overlap_receiving: bool,
     /// A channel is asked for as preferred although the order said exclusive.
     pub always_preferred: bool,
+    /// What a call is refused with that insists on a channel both sides have just taken: 34 by annex D,
+    /// 44 by §5.1.2 and by what engines in the field understand as a collision.
+    pub glare_cause: Cause,
 }
 
 impl Dialect {
@@ -75,6 +78,7 @@ impl Dialect {
         user_acknowledges_connect: true,
         overlap_receiving: false,
         always_preferred: false,
+        glare_cause: Cause::CHANNEL_NOT_AVAILABLE,
     };
 }
 

@@ -283,7 +283,7 @@ fn glare_is_decided_alike_on_both_ends_and_told_as_glare() {
             if both_insist {
                 let (key, clearing, glare) =
                     at_loser.iter().find_map(ended).expect("the loser's call ended");
-                assert_eq!((key, clearing.cause, glare), (LegKey(1), Cause(34), true));
+                assert_eq!((key, clearing.cause, glare), (LegKey(1), Cause(44), true));
             } else {
                 // The other was moved.
                 let at_winner = bench.take(winner);

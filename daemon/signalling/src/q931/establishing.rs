@@ -285,7 +285,7 @@ impl Engine {
         if theirs {
             Ok(named)
         } else if theirs_exclusive {
-            Err(Cause::NO_CIRCUIT)
+            Err(self.settings.dialect.glare_cause)
         } else {
             self.free_channel(now).ok_or(Cause::NO_CIRCUIT)
         }
