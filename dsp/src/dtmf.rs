@@ -105,7 +105,7 @@ const HUM_PASS: [f32; 5] = [0.894_858_6, -1.789_717_2, 0.894_858_6, -1.778_631_8
 #[derive(Debug)]
 pub struct Carriers {
     /// Cosine and sine of each tone at each sample of a millisecond, from phase 0.
-    waves: [[(f32, f32); TONES]; SAMPLES],
+    waves: [[(f32, f32); SAMPLES]; TONES],
     /// How each tone turns in a millisecond.
     turns: [(f64, f64); TONES],
     /// The phase at the start of the millisecond, as (cosine, sine).
@@ -122,9 +122,9 @@ impl Carriers {
             let (sin, cos) = (turns * core::f64::consts::TAU).sin_cos();
             (cos, sin)
         };
-        let mut waves = [[(0.0, 0.0); TONES]; SAMPLES];
-        for (n, wave) in waves.iter_mut().enumerate() {
-            for (wave, &hz) in wave.iter_mut().zip(&hz) {
+        let mut waves = [[(0.0, 0.0); SAMPLES]; TONES];
+        for (tone, &hz) in waves.iter_mut().zip(&hz) {
+            for (n, wave) in tone.iter_mut().enumerate() {
                 let (cos, sin) = unit(f64::from(hz) * n as f64 / 8000.0);
                 *wave = (cos as f32, sin as f32);
             }
@@ -315,7 +315,8 @@ impl Receivers {
     fn demodulate(&mut self, carriers: &Carriers, rows: &Rows, group: usize) -> Milli {
         let mut sums = [(V::ZERO, V::ZERO); TONES];
         let (mut above, mut all) = (V::ZERO, V::ZERO);
-        for (row, waves) in rows.iter().zip(&carriers.waves) {
+        let mut samples = [V::ZERO; SAMPLES];
+        for (row, sample) in rows.iter().zip(&mut samples) {
             let x = row.get(group).copied().unwrap_or(V::ZERO);
             let hearable = filter(&mut self.hum_filter, HUM_PASS, x);
             all = all.plus(hearable.times(hearable));
@@ -324,15 +325,17 @@ impl Receivers {
                 y = filter(state, section, y);
             }
             above = above.plus(y.times(y));
-            for ((re, im), &(cos, sin)) in sums.iter_mut().zip(waves) {
-                *re = re.plus(y.scaled(cos));
-                *im = im.minus(y.scaled(sin));
-            }
+            *sample = y;
         }
-        for ((re, im), &(cos, sin)) in sums.iter_mut().zip(&carriers.phases) {
+        let tones = carriers.waves.iter().zip(&carriers.phases);
+        for (sum, (waves, &(cos, sin))) in sums.iter_mut().zip(tones) {
+            let (mut re, mut im) = (V::ZERO, V::ZERO);
+            for (y, &(cos, sin)) in samples.iter().zip(waves) {
+                re = re.plus(y.scaled(cos));
+                im = im.minus(y.scaled(sin));
+            }
             let (cos, sin) = (cos as f32, sin as f32);
-            (*re, *im) =
-                (re.scaled(cos).plus(im.scaled(sin)), im.scaled(cos).minus(re.scaled(sin)));
+            *sum = (re.scaled(cos).plus(im.scaled(sin)), im.scaled(cos).minus(re.scaled(sin)));
         }
         Milli { sums, above, below: all.minus(above) }
     }

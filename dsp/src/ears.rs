@@ -17,7 +17,7 @@ use crate::answer::Answer;
 use crate::beep;
 use crate::dtmf::{self, Key};
 use crate::fax::FaxEar;
-use crate::frame::Frame;
+use crate::frame::{self, Frame};
 use crate::lanes::{self, Cpu, GROUPS, Kernel, WIDTH};
 use crate::progress::{Plans, Progress};
 use crate::spectrum::{HOP_MILLIS, Recent, SIZE, Spectrum};
@@ -138,6 +138,8 @@ pub struct Ears {
     wants_spectra: [u8; GROUPS],
     recent: Box<Recent>,
     spectrum: Box<Spectrum>,
+    /// What the latest spectrum showed of the lanes of its group.
+    frames: [Frame; WIDTH],
     dtmf: Box<dtmf::Span>,
     /// Milliseconds heard so far.
     millis: u32,
@@ -179,6 +181,7 @@ impl Ears {
             wants_spectra: [0; GROUPS],
             recent: Box::default(),
             spectrum: Box::default(),
+            frames: [Frame::default(); WIDTH],
             dtmf: Box::default(),
             millis: 0,
         }
@@ -242,6 +245,7 @@ impl Ears {
             dtmf: &mut self.dtmf,
             wants_dtmf: &self.wants_dtmf,
             spectrum: &mut self.spectrum,
+            frames: &mut self.frames,
             turn,
         });
         // The last sample of the block was needed to know.
@@ -273,10 +277,9 @@ impl Ears {
     /// Lanes of a group that listen with spectra: a new frame for each.
     fn look(&mut self, at: SampleTime, group: usize, events: &mut impl FnMut(Hearing)) {
         let from = group.wrapping_mul(WIDTH);
-        let lanes = self.lanes.iter_mut().enumerate().skip(from).take(WIDTH);
-        for (index, lane) in lanes.filter(|(_, lane)| lane.listen.wants_spectra()) {
-            let frame = Frame::look(self.spectrum.power(), index.wrapping_sub(from));
-            lane.take(&frame, &self.plans, |heard| {
+        let lanes = self.lanes.iter_mut().enumerate().skip(from).zip(&self.frames);
+        for ((index, lane), frame) in lanes.filter(|((_, lane), _)| lane.listen.wants_spectra()) {
+            lane.take(frame, &self.plans, |heard| {
                 events(Hearing { at, lane: index as u8, heard });
             });
         }
@@ -359,6 +362,7 @@ struct Millisecond<'a> {
     dtmf: &'a mut dtmf::Span,
     wants_dtmf: &'a [u8; GROUPS],
     spectrum: &'a mut Spectrum,
+    frames: &'a mut [Frame; WIDTH],
     turn: Option<usize>,
 }
 
@@ -375,6 +379,7 @@ impl Kernel for Millisecond<'_> {
         }
         if let Some(group) = self.turn {
             self.spectrum.transform(self.recent, group);
+            frame::look(self.spectrum.power(), self.frames);
         }
     }
 }

@@ -7,7 +7,7 @@
     clippy::arithmetic_side_effects
 )]
 
-use crate::lanes::V;
+use crate::lanes::{V, WIDTH};
 use crate::spectrum::{BIN_HZ, BINS};
 
 /// The first bin that counts (156 Hz): below it are hum and what a telephone line does not carry.
@@ -16,6 +16,9 @@ const FIRST: usize = 5;
 const LAST: usize = 122;
 /// Bins on either side of a peak that belong to it. Tones closer than 94 Hz (400 + 450) are one peak.
 const REACH: usize = 3;
+const PEAK_BINS: usize = 2 * REACH + 1;
+/// The last bin below 1 kHz.
+const LOW_LAST: usize = 32;
 /// A second peak counts from this share of the first.
 const SECOND_SHARE: f32 = 0.08;
 /// The band of V.21 channel 2, whose flags are the fax preamble: 1594 to 1906 Hz.
@@ -44,70 +47,78 @@ pub struct Frame {
     pub low_share: f32,
 }
 
-impl Frame {
-    /// Looks at one lane of a spectrum.
-    #[inline]
-    pub fn look(power: &[V; BINS], lane: usize) -> Self {
-        let mut bins = [0.0_f32; BINS];
-        for (bin, v) in bins.iter_mut().zip(power) {
-            *bin = v.lane(lane);
-        }
-        let band = |range: core::ops::RangeInclusive<usize>| -> f32 {
-            bins.get(range).unwrap_or_default().iter().sum()
-        };
-        let total = band(FIRST..=LAST);
+/// Looks at the eight lanes of a spectrum.
+///
+/// Sums and the search for peaks run over all lanes at once; only the few bins of a peak are taken lane by
+/// lane.
+#[inline(always)]
+pub fn look(power: &[V; BINS], frames: &mut [Frame; WIDTH]) {
+    let band = |range: core::ops::RangeInclusive<usize>| -> V {
+        let bins = power.get(range).unwrap_or_default();
+        bins.iter().fold(V::ZERO, |sum, &bin| sum.plus(bin))
+    };
+    let total = band(FIRST..=LAST);
+    let preamble = band(PREAMBLE_BINS);
+    let preamble_low = band(PREAMBLE_LOW_BINS);
+    let low = band(FIRST..=LOW_LAST);
+    let nowhere = V::splat(-100.0);
+    let first = strongest(power, &nowhere);
+    let second = strongest(power, &first);
+    for (lane, frame) in frames.iter_mut().enumerate() {
+        let total = total.lane(lane);
         if total < 1e-10 {
-            return Self::default();
+            *frame = Frame::default();
+            continue;
         }
-        let first_bin = strongest(&bins);
-        let (first_power, first_hz) = peak(&bins, first_bin);
-        let preamble = band(PREAMBLE_BINS);
-        let preamble_low = band(PREAMBLE_LOW_BINS);
-        let low = band(FIRST..=32);
-        for bin in bins
-            .iter_mut()
-            .skip(first_bin.saturating_sub(REACH))
-            .take(REACH.wrapping_mul(2).wrapping_add(1))
-        {
-            *bin = 0.0;
-        }
-        let (second_power, second_hz) = peak(&bins, strongest(&bins));
+        let first_bin = first.lane(lane) as usize;
+        let (first_power, first_hz) = peak(power, lane, first_bin, usize::MAX);
+        let (second_power, second_hz) = peak(power, lane, second.lane(lane) as usize, first_bin);
         let is_second = second_power > SECOND_SHARE * first_power;
         let (second_power, second_hz) =
             if is_second { (second_power, second_hz) } else { (0.0, 0.0) };
-        Self {
+        let preamble = preamble.lane(lane);
+        *frame = Frame {
             power: total,
             first_hz,
             second_hz,
             first_share: first_power / total,
             tone_share: (first_power + second_power) / total,
             preamble_share: preamble / total,
-            preamble_low_share: preamble_low / preamble.max(1e-12),
-            low_share: low / total,
-        }
+            preamble_low_share: preamble_low.lane(lane) / preamble.max(1e-12),
+            low_share: low.lane(lane) / total,
+        };
     }
 }
 
-/// The bin of the greatest power.
-#[inline]
-fn strongest(bins: &[f32; BINS]) -> usize {
-    let mut best = (FIRST, 0.0);
-    for (i, &power) in bins.iter().enumerate().take(LAST.wrapping_add(1)).skip(FIRST) {
-        if power > best.1 {
-            best = (i, power);
+/// The bin of the greatest power in each lane, out of the reach of the peak at `taken`.
+#[inline(always)]
+fn strongest(power: &[V; BINS], taken: &V) -> V {
+    let mut best = V::ZERO;
+    let mut at = V::splat(FIRST as f32);
+    for (i, bin) in power.iter().enumerate().take(LAST.wrapping_add(1)).skip(FIRST) {
+        let here = i as f32;
+        let lanes = best.0.iter_mut().zip(&mut at.0).zip(bin.0).zip(taken.0);
+        for (((best, at), power), taken) in lanes {
+            let is_free = (here - taken).abs() > REACH as f32;
+            let is_better = is_free & (power > *best);
+            *best = if is_better { power } else { *best };
+            *at = if is_better { here } else { *at };
         }
     }
-    best.0
+    at
 }
 
-/// Power and centre of gravity of the peak around a bin.
-#[inline]
-fn peak(bins: &[f32; BINS], bin: usize) -> (f32, f32) {
+/// Power and centre of gravity of the peak around a bin, without what belongs to the peak at `taken`.
+#[inline(always)]
+fn peak(power: &[V; BINS], lane: usize, bin: usize, taken: usize) -> (f32, f32) {
     let from = bin.saturating_sub(REACH);
-    let (mut power, mut moment) = (0.0, 0.0);
-    for (i, &p) in bins.iter().enumerate().skip(from).take(REACH.wrapping_mul(2).wrapping_add(1)) {
-        power += p;
-        moment += p * i as f32;
+    let (mut sum, mut moment) = (0.0, 0.0);
+    for (i, bin) in power.iter().enumerate().skip(from).take(PEAK_BINS) {
+        if i.abs_diff(taken) > REACH {
+            let p = bin.lane(lane);
+            sum += p;
+            moment += p * i as f32;
+        }
     }
-    (power, moment / power.max(1e-20) * BIN_HZ)
+    (sum, moment / sum.max(1e-20) * BIN_HZ)
 }

@@ -44,7 +44,9 @@ const MARKS_ENOUGH: usize = 6;
 /// Votes for the lesser of busy and congestion, as a share of the greater, that leave the question open.
 const QUESTION: f32 = 0.3;
 /// Frames between two counts of the votes while nothing changes.
-const RECOUNT_FRAMES: u8 = 8;
+const RECOUNT_FRAMES: u8 = 10;
+/// And when something has been said already.
+const RECOUNT_SETTLED_FRAMES: u8 = 60;
 /// The tones of a cadence hold at least this share of the power.
 const SHARE_MIN: f32 = 0.80;
 /// And move at most so far. Slow enough drift would be a voice.
@@ -205,7 +207,8 @@ impl Progress {
             self.until_recount = frames;
             return None;
         }
-        self.until_recount = RECOUNT_FRAMES;
+        let is_settled = self.said.is_some_and(|said| plans::CLASSES.contains(&said));
+        self.until_recount = if is_settled { RECOUNT_SETTLED_FRAMES } else { RECOUNT_FRAMES };
         loop {
             let marks = self.marks.get(..self.len)?;
             let votes = plans.votes(marks);
