@@ -52,7 +52,8 @@ impl Allow {
         }
         Ok(allow)
     }
-    fn admits(&self, uid: u32, gid: u32) -> bool {
+    /// Whether a client of this user and group may connect.
+    pub fn admits(&self, uid: u32, gid: u32) -> bool {
         self.uids.contains(&uid) || self.gids.contains(&gid)
     }
 }

@@ -85,7 +85,8 @@ fn serve(
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let mut settings = ServeSettings { ppm: emulated.ppm.round() as i32, ..ServeSettings::default() };
+    let mut settings =
+        ServeSettings { ppm: emulated.ppm.round() as i32, ..ServeSettings::default() };
     if emulated.clock == Clock::Lock {
         settings.clock = emulator::server::Clock::Lock;
         settings.patience = LOCKSTEP_PATIENCE;
@@ -93,12 +94,13 @@ fn serve(
     let mut server = BoardServer::bind(&path, settings)
         .with_context(|| format!("board {index} at {}", path.display()))?;
     let handle = server.handle();
-    let thread = std::thread::Builder::new().name(format!("emulated{index}")).spawn(move || {
-        match server.run(&mut board) {
+    let thread =
+        std::thread::Builder::new().name(format!("emulated{index}")).spawn(move || match server
+            .run(&mut board)
+        {
             Ok(counters) => tracing::info!(board = index, ?counters, "board served"),
             Err(error) => tracing::error!(board = index, %error, "board cannot be served"),
-        }
-    })?;
+        })?;
     tracing::info!(board = index, socket = %path.display(), "board served");
     Ok(Served { handle, thread })
 }
@@ -234,11 +236,13 @@ impl Desk {
                 true
             }),
             (_, Some(port)) => {
-                let fault = line_fault(fault.as_deref(), value).map_err(|why| bad(method, "fault", why))?;
+                let fault =
+                    line_fault(fault.as_deref(), value).map_err(|why| bad(method, "fault", why))?;
                 served.handle.with(move |b, _| b.inject(port, fault))
             }
             (_, None) => {
-                let fault = board_fault(fault.as_deref(), value).map_err(|why| bad(method, "fault", why))?;
+                let fault = board_fault(fault.as_deref(), value)
+                    .map_err(|why| bad(method, "fault", why))?;
                 served.handle.with(move |b, _| {
                     b.fail(fault);
                     true

@@ -157,7 +157,10 @@ fn groups(config: &Config, media: &mut MediaSettings) {
         media.spans.extend(spans.iter().map(|&span| SpanSettings::e1(span, side)));
         let rate = group.calls_per_second.as_ref().map(|per_second| {
             let per_second = *per_second.get_ref();
-            CallRate { per_second, burst: group.burst.as_ref().map_or(per_second, |b| *b.get_ref()) }
+            CallRate {
+                per_second,
+                burst: group.burst.as_ref().map_or(per_second, |b| *b.get_ref()),
+            }
         });
         media.groups.push(GroupSettings {
             name: group.name.get_ref().clone(),

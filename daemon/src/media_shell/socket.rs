@@ -53,7 +53,8 @@ impl Desk {
     pub fn new(door: Door, desks: Desks, signals: Signals, alarms: &Path) -> Result<Self> {
         let utc_offset_us = desks.common.clock.utc_offset_us();
         let utc_us = utc_offset_us + desks.common.clock.now().as_micros() as i64;
-        let alarms = AlarmLog::open(alarms, utc_us).with_context(|| alarms.display().to_string())?;
+        let alarms =
+            AlarmLog::open(alarms, utc_us).with_context(|| alarms.display().to_string())?;
         let config_text = std::fs::read_to_string(&desks.config_path).unwrap_or_default();
         let (utc_looked_us, last_time) = (0, 0);
         Ok(Self {
@@ -118,7 +119,9 @@ impl Desk {
                     tracing::info!(present, epoch, "controller");
                     self.post(ToSignal::Controller { present });
                 }
-                Output::TimeTaken { seq } if seq >= self.last_time => self.post(ToSignal::TimeTaken),
+                Output::TimeTaken { seq } if seq >= self.last_time => {
+                    self.post(ToSignal::TimeTaken)
+                }
                 Output::TimeTaken { .. } | Output::Acknowledged { .. } => {}
                 Output::Close { connection, why } => {
                     tracing::warn!(connection, why, "a connection is closed");

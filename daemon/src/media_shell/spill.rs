@@ -40,7 +40,8 @@ impl FileSpill {
 
 impl Spill for FileSpill {
     fn append(&mut self, seq: u64, line: &str) -> bool {
-        let written = self.end < OCTETS_MAX && self.file.write_all_at(line.as_bytes(), self.end).is_ok();
+        let written =
+            self.end < OCTETS_MAX && self.file.write_all_at(line.as_bytes(), self.end).is_ok();
         if written {
             self.index.push_back(Place { seq, offset: self.end, octets: line.len() });
             self.end += line.len() as u64;

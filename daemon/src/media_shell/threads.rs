@@ -56,11 +56,22 @@ pub struct Common {
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub enum ToSignal {
-    Command { token: u64, command: Box<CallCommand> },
-    Controller { present: bool },
-    Snapshot { connection: u64 },
-    Status { token: u64 },
-    UtcOffset { micros: i64 },
+    Command {
+        token: u64,
+        command: Box<CallCommand>,
+    },
+    Controller {
+        present: bool,
+    },
+    Snapshot {
+        connection: u64,
+    },
+    Status {
+        token: u64,
+    },
+    UtcOffset {
+        micros: i64,
+    },
     /// The controller is through with the last `time` event.
     TimeTaken,
 }
