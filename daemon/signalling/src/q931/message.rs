@@ -237,3 +237,41 @@ const fn is_known(which: u8) -> bool {
             | 0x7B..=0x7E
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_is_shown_without_control_octets_and_the_north_american_mark() {
+        let body = |octets| Body::parse(octets);
+        assert_eq!(body(&[0x28, 4, 0xB1, b'A', 7, b'b']).display_text().as_deref(), Some("Ab"));
+        assert_eq!(body(&[0x28, 1, 0xB1]).display_text(), None);
+        assert_eq!(body(&[]).display_text(), None);
+    }
+
+    #[test]
+    fn cause_is_read_with_and_without_its_recommendation() {
+        let busy = CauseElement { cause: Cause::USER_BUSY, location: Location::PublicRemote };
+        for octets in [&[0x08, 2, 0x84, 0x91][..], &[0x08, 3, 0x04, 0x80, 0x91]] {
+            assert_eq!(Body::parse(octets).cause, Found::Good(busy));
+        }
+        assert_eq!(Body::parse(&[0x08, 1, 0x84]).cause, Found::Bad);
+        assert_eq!(Body::parse(&[]).cause, Found::Absent);
+    }
+
+    #[test]
+    fn either_of_two_progress_indicators_says_that_something_is_to_be_heard() {
+        let octets = [0x1E, 2, 0x84, 0x83, 0x1E, 2, 0x82, 0x88];
+        let body = Body::parse(&octets);
+        assert!(body.has_progress(3) && body.is_in_band());
+        assert!(!Body::parse(&octets[..4]).is_in_band());
+    }
+
+    #[test]
+    fn only_the_first_of_repeated_elements_counts() {
+        let octets = [0x70, 2, 0x81, b'1', 0x70, 2, 0x81, b'2'];
+        let digits = Body::parse(&octets).called.good().map(|number| number.digits.clone());
+        assert_eq!(digits.as_deref(), Some("1"));
+    }
+}
