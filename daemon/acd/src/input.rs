@@ -36,7 +36,7 @@ pub enum Input {
 
 /// What agents, supervisors and programs may ask. The method on the socket is the variant in snake case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "method", content = "params", rename_all = "snake_case")]
+#[serde(tag = "method", content = "params", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ApiRequest {
     /// An agent comes. A nailed one's telephone is called.
     SignIn {

@@ -10,6 +10,9 @@ use crate::limits::{AGENTS_MAX, CAMPAIGNS_MAX, NODES_MAX};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// Who may connect to `acd.sock`: `user:NAME`, `user:UID`, `group:NAME`, `group:GID`; our own user when empty.
+    #[serde(default)]
+    pub allow: Vec<String>,
     /// The trunk group behind which the agents' telephones are.
     #[serde(default = "defaults::agent_group")]
     pub agent_group: String,
@@ -273,6 +276,7 @@ impl Default for Settings {
     /// No agents, no queues, no flows; every time at its default.
     fn default() -> Self {
         Self {
+            allow: Vec::new(),
             agent_group: defaults::agent_group(),
             ring_millis: defaults::ring_millis(),
             sign_in_ring_millis: defaults::sign_in_ring_millis(),

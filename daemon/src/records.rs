@@ -1,0 +1,348 @@
+//! Call records: one thread writes them into `records.db`; `trunkline records` prints them as CSV.
+
+use std::io;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use acd::CallRecord;
+use anyhow::Context;
+use rusqlite::{Connection, OpenFlags, params};
+
+/// Records on their way to the thread. A full queue stops the call centre, not the calls.
+const QUEUE_MAX: usize = 65_536;
+/// Records of one transaction: a commit for each would be a hundred times slower.
+const GROUP_MAX: usize = 1_000;
+
+const TABLE: &str = "
+create table if not exists calls (
+    call text not null,
+    inbound integer not null,
+    trunk_group text not null,
+    span integer,
+    timeslot integer,
+    called text not null,
+    calling text not null,
+    calling_restricted integer not null,
+    started_utc_us integer not null,
+    ended_utc_us integer not null,
+    waited_millis integer not null,
+    talked_millis integer not null,
+    queue text,
+    campaign text,
+    line integer,
+    agent text,
+    recording text,
+    result text not null,
+    reason text not null,
+    cause integer not null,
+    location text not null,
+    cleared_by_us integer not null,
+    primary key (call, inbound)
+) strict, without rowid;
+create index if not exists calls_by_start on calls (started_utc_us);
+";
+
+const PUT: &str = "
+insert or replace into calls values
+(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+";
+
+enum Order {
+    Put(Box<CallRecord>),
+    /// Answered once everything before is committed.
+    Flush(SyncSender<()>),
+}
+
+/// The thread that writes. Putting a record twice keeps it once, so that a recovery may repeat the last ones.
+pub struct Writer {
+    orders: Option<SyncSender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Opens or makes the database and begins to write.
+    ///
+    /// # Errors
+    /// The file cannot be opened, or holds something else.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut connection = Connection::open(path).with_context(|| path.display().to_string())?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.execute_batch(TABLE).with_context(|| path.display().to_string())?;
+        let (orders, inbox) = sync_channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("records".into())
+            .spawn(move || write_all(&mut connection, &inbox))?;
+        Ok(Self { orders: Some(orders), thread: Some(thread) })
+    }
+
+    /// Keeps a record.
+    pub fn put(&self, record: CallRecord) {
+        if let Some(orders) = &self.orders
+            && orders.send(Order::Put(Box::new(record))).is_err()
+        {
+            tracing::error!("the thread that writes records is gone; the journal has them");
+        }
+    }
+
+    /// Waits until everything that was put is in the database.
+    pub fn flush(&self) {
+        let (done, wait) = sync_channel(1);
+        if let Some(orders) = &self.orders
+            && orders.send(Order::Flush(done)).is_ok()
+        {
+            let _ = wait.recv();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that writes records panicked");
+        }
+    }
+}
+
+fn write_all(connection: &mut Connection, inbox: &Receiver<Order>) {
+    while let Ok(first) = inbox.recv() {
+        let group: Vec<Order> =
+            core::iter::once(first).chain(inbox.try_iter().take(GROUP_MAX - 1)).collect();
+        // A database that fails for a while must not lose what is committed nowhere else.
+        let mut pause_millis = 100;
+        while let Err(error) = write_group(connection, &group) {
+            tracing::error!(%error, "records could not be written; trying again");
+            std::thread::sleep(core::time::Duration::from_millis(pause_millis));
+            pause_millis = (pause_millis * 2).min(5_000);
+        }
+        for order in group {
+            if let Order::Flush(done) = order {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+fn write_group(connection: &mut Connection, group: &[Order]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    {
+        let mut put = transaction.prepare_cached(PUT)?;
+        for order in group {
+            let Order::Put(r) = order else { continue };
+            put.execute(params![
+                r.call.to_string(),
+                r.inbound,
+                r.group,
+                r.channel.map(|c| c.0),
+                r.channel.map(|c| c.1),
+                r.called,
+                r.calling,
+                r.calling_restricted,
+                r.started_utc_us,
+                r.ended_utc_us,
+                signed(r.waited_millis),
+                signed(r.talked_millis),
+                r.queue,
+                r.campaign,
+                r.line,
+                r.agent,
+                r.recording,
+                r.result.word(),
+                r.reason,
+                r.cause.0,
+                location(r),
+                r.cleared_by_us,
+            ])?;
+        }
+    }
+    transaction.commit()
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn location(record: &CallRecord) -> String {
+    match serde_json::to_value(record.location) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(_) | Err(_) => String::new(),
+    }
+}
+
+/// The columns of the export, in order.
+const COLUMNS: [&str; 20] = [
+    "call",
+    "direction",
+    "group",
+    "channel",
+    "called",
+    "calling",
+    "started_utc",
+    "ended_utc",
+    "waited_millis",
+    "talked_millis",
+    "queue",
+    "campaign",
+    "line",
+    "agent",
+    "recording",
+    "result",
+    "reason",
+    "cause",
+    "location",
+    "cleared_by_us",
+];
+
+/// Prints the records that began in `from_us..to_us` (UTC, µs) as CSV, oldest first. A restricted caller's number
+/// is not shown. Returns how many there were.
+///
+/// # Errors
+/// There is no such database, or `to` takes no more.
+pub fn export(path: &Path, from_us: i64, to_us: i64, to: impl io::Write) -> anyhow::Result<u64> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)
+        .with_context(|| format!("{}: no records yet", path.display()))?;
+    let mut select = connection.prepare(
+        "select * from calls where started_utc_us >= ?1 and started_utc_us < ?2
+         order by started_utc_us, call",
+    )?;
+    let mut csv = csv::Writer::from_writer(to);
+    csv.write_record(COLUMNS)?;
+    let mut rows = select.query(params![from_us, to_us])?;
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        let text = |column: usize| -> rusqlite::Result<String> {
+            Ok(match row.get_ref(column)? {
+                rusqlite::types::ValueRef::Null => String::new(),
+                rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+                rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                rusqlite::types::ValueRef::Real(_) | rusqlite::types::ValueRef::Blob(_) => {
+                    String::new()
+                }
+            })
+        };
+        let inbound: bool = row.get(1)?;
+        let channel = match (text(3)?, text(4)?) {
+            (span, timeslot) if !span.is_empty() => format!("{span}/{timeslot}"),
+            _ => String::new(),
+        };
+        let calling = if row.get(7)? { "restricted".to_owned() } else { text(6)? };
+        csv.write_record([
+            text(0)?,
+            if inbound { "in" } else { "out" }.to_owned(),
+            text(2)?,
+            channel,
+            text(5)?,
+            calling,
+            utc(row.get(8)?),
+            utc(row.get(9)?),
+            text(10)?,
+            text(11)?,
+            text(12)?,
+            text(13)?,
+            text(14)?,
+            text(15)?,
+            text(16)?,
+            text(17)?,
+            text(18)?,
+            text(19)?,
+            text(20)?,
+            if row.get(21)? { "yes" } else { "no" }.to_owned(),
+        ])?;
+        count += 1;
+    }
+    csv.flush()?;
+    Ok(count)
+}
+
+/// A moment as ISO 8601 writes it, to the millisecond.
+fn utc(micros: i64) -> String {
+    let seconds = micros.div_euclid(1_000_000);
+    let millis = micros.rem_euclid(1_000_000) / 1000;
+    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    // Days since 1970 to a date, counting years from March: Howard Hinnant, "chrono-compatible low-level date
+    // algorithms", civil_from_days.
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let day_of_era = z.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use acd::CallResult;
+    use call::{CallId, Cause, Location};
+
+    fn record(number: u32) -> CallRecord {
+        CallRecord {
+            call: CallId::new(1, number),
+            inbound: true,
+            group: "public".into(),
+            channel: Some((2, 17)),
+            called: "100".into(),
+            calling: "0105551234".into(),
+            calling_restricted: number == 2,
+            started_utc_us: 1_700_000_000_000_000 + i64::from(number) * 1_000_000,
+            ended_utc_us: 1_700_000_100_500_000,
+            waited_millis: 1500,
+            talked_millis: 0,
+            queue: Some("sales, east".into()),
+            campaign: None,
+            line: None,
+            agent: None,
+            recording: None,
+            result: CallResult::LostQueue,
+            reason: "cause 16".into(),
+            cause: Cause(16),
+            location: Location::PublicLocal,
+            cleared_by_us: false,
+        }
+    }
+
+    #[test]
+    fn a_record_put_twice_is_exported_once_and_restricted_numbers_are_not_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records.db");
+        let writer = Writer::open(&path).unwrap();
+        for number in [1, 2, 3, 1] {
+            writer.put(record(number));
+        }
+        writer.flush();
+        drop(writer);
+        let mut out = Vec::new();
+        let count = export(&path, i64::MIN, 1_700_000_003_000_000, &mut out).unwrap();
+        assert_eq!(count, 2);
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("call,direction,group,channel,"));
+        assert_eq!(
+            lines[1],
+            "c1.1,in,public,2/17,100,0105551234,2023-11-14T22:13:21.000Z,\
+             2023-11-14T22:15:00.500Z,1500,0,\"sales, east\",,,,,lost_queue,cause 16,16,public_local,no"
+        );
+        assert!(lines[2].contains(",restricted,"));
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        assert_eq!(utc(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(utc(951_782_400_000_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(utc(-1_000), "1969-12-31T23:59:59.999Z");
+    }
+}
