@@ -4,7 +4,9 @@
 //!
 //! Nothing is decided here that a pure machine could decide.
 
+pub mod acd_shell;
 pub mod analyze;
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod ctl;
@@ -13,9 +15,16 @@ pub mod door;
 pub mod emulate;
 pub mod far_ends;
 pub mod house;
+pub mod journal;
 pub mod media_shell;
 pub mod path;
 pub mod paths;
 pub mod prompts;
+pub mod records;
 pub mod rig;
 pub mod signals;
+
+/// Counts what tests of the real-time path must not do.
+#[cfg(test)]
+#[global_allocator]
+static WATCH: tdm::heap::Watch = tdm::heap::Watch;
