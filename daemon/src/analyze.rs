@@ -15,9 +15,6 @@ use dsp::ears::{Answerer, Ears, EarsSettings, Fax, Heard, Hearing, Listen, Sound
 use dsp::zones::Zone;
 use tdm::{Block, Law, SAMPLES, SampleTime, TIMESLOTS, Timeslot};
 
-/// Milliseconds of silence heard after the end of a file, so that what its last sample decides is decided.
-const TAIL_MILLIS: usize = 0;
-
 /// What `analyze` is asked for.
 #[derive(Args, Clone, Debug)]
 pub struct AnalyzeArgs {
@@ -198,7 +195,7 @@ fn span(files: &[PathBuf], settings: EarsSettings, wanted: &Wanted) -> Heardings
     let mut lines: Vec<Vec<String>> = vec![Vec::new(); files.len()];
     let millis = tracks.iter().map(|octets| octets.len().div_ceil(SAMPLES)).max().unwrap_or(0);
     let mut block = Block::idle(law);
-    for milli in 0..millis + TAIL_MILLIS {
+    for milli in 0..millis {
         block.at = SampleTime::millis(milli as u64);
         for (n, row) in block.octets.iter_mut().enumerate() {
             for (octet, track) in row.iter_mut().zip(&tracks) {

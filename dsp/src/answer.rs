@@ -15,12 +15,9 @@ use crate::ears::{Answerer, Fax};
 use crate::spectrum::HOP_MILLIS;
 use crate::voice::Activity;
 
-/// Quiet after speech that is waiting for an answer: after a hello, and after a longer sentence, behind
-/// which a beep may come.
-const WAITS_MILLIS: u32 = 640;
-const WAITS_LONG_MILLIS: u32 = 1250;
-/// What is more than a hello.
-const HELLO_MAX_MILLIS: u32 = 1900;
+/// Quiet after speech that is waiting for an answer: so many milliseconds behind an utterance up to so
+/// long. A hello is known by its brevity; behind a sentence another may follow, or a beep.
+const WAITS: [(u32, u32); 3] = [(1100, 640), (1900, 950), (u32::MAX, 1350)];
 /// Speech that goes on for so long is a machine's. Business greetings end before, most recordings do not.
 const SPEAKS_ON_MILLIS: u32 = 3650;
 /// Less voiced sound than this is a click, a breath or a noise.
@@ -77,8 +74,8 @@ impl Answer {
         let quiet = at_millis.saturating_sub(self.last_millis);
         let is_speech = self.voiced_millis >= VOICED_MIN_MILLIS
             && self.voiced_millis as f32 >= VOICED_SHARE_MIN * self.active_millis as f32;
-        let waits = if spoke > HELLO_MAX_MILLIS { WAITS_LONG_MILLIS } else { WAITS_MILLIS };
-        if quiet >= waits {
+        let waits = WAITS.iter().find(|(up_to, _)| spoke <= *up_to);
+        if waits.is_some_and(|(_, millis)| quiet >= *millis) {
             if !is_speech {
                 // A noise: as if nothing had been.
                 (self.first_millis, self.active_millis, self.voiced_millis) = (None, 0, 0);

@@ -86,10 +86,20 @@ struct Pattern {
     repeat: Option<usize>,
 }
 
+/// A tone of a pattern: somewhere a cadence may be entered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Entry {
+    hz: f32,
+    pattern: u16,
+    step: u16,
+}
+
 /// All patterns of some zones, equal ones counted together.
 #[derive(Clone, Debug, Default)]
 pub struct Plans {
     patterns: Vec<Pattern>,
+    /// Every tone of every pattern, pattern by pattern: most are ruled out by their frequency alone.
+    entries: Vec<Entry>,
 }
 
 impl Plans {
@@ -100,6 +110,14 @@ impl Plans {
             Zone::all().iter().for_each(|zone| plans.add(zone));
         } else {
             zones.iter().for_each(|zone| plans.add(zone));
+        }
+        for (pattern, at) in plans.patterns.iter().zip(0_u16..) {
+            let tones = pattern.steps.iter().zip(0_u16..).filter(|(step, _)| step.hz[0] > 0.0);
+            plans.entries.extend(tones.map(|(tone, step)| Entry {
+                hz: tone.hz[0],
+                pattern: at,
+                step,
+            }));
         }
         plans
     }
@@ -129,12 +147,29 @@ impl Plans {
     pub fn votes(&self, marks: &[Mark]) -> Votes {
         let mut votes = Votes::default();
         let Some(first) = marks.first() else { return votes };
-        for pattern in &self.patterns {
-            let fits = pattern.steps.iter().enumerate().filter_map(|(at, step)| {
-                sounds_alike(first, step).then(|| pattern.fit(at, marks)).flatten()
-            });
-            votes.add(pattern.sound, pattern.weight * fits.fold(0.0, f32::max));
+        // A pattern counts once, by the best of its entries; they stand together.
+        let mut best: Option<(u16, f32)> = None;
+        let mut count = |best: Option<(u16, f32)>| {
+            if let Some((at, fit)) = best
+                && let Some(pattern) = self.patterns.get(usize::from(at))
+            {
+                votes.add(pattern.sound, pattern.weight * fit);
+            }
+        };
+        let hz = first.hz[0];
+        for entry in self.entries.iter().filter(|entry| (entry.hz - hz).abs() <= TOLERANCE_HZ) {
+            let pattern = self.patterns.get(usize::from(entry.pattern));
+            let fit = pattern.and_then(|pattern| pattern.fit(usize::from(entry.step), marks));
+            let Some(fit) = fit else { continue };
+            best = match best {
+                Some((at, so_far)) if at == entry.pattern => Some((at, so_far.max(fit))),
+                other => {
+                    count(other);
+                    Some((entry.pattern, fit))
+                }
+            };
         }
+        count(best);
         votes
     }
 }
