@@ -69,15 +69,15 @@ const WOBBLE: f32 = 0.08;
 const WOBBLE_OVER_NOISE: f32 = 3.2;
 const WOBBLE_OVER_OTHER: f32 = 0.07;
 /// What may be left of the energy: always, in noise, and over the noise before.
-const LEFT_QUIET: f32 = 0.085;
+const LEFT_QUIET: f32 = 0.075;
 const LEFT_MAX: f32 = 0.21;
 const LEFT_OVER_NOISE: f32 = 1.8;
 /// What may be below the high-pass, as a share of the keys' energy, and over what was there before.
-const BELOW_QUIET: f32 = 0.12;
+const BELOW_QUIET: f32 = 0.10;
 const BELOW_OVER_BEFORE: f32 = 1.8;
 /// Louder noise before than this, and more below the high-pass than this, and it is music.
 const NOISE_MAX: f32 = 0.21;
-const BELOW_MAX: f32 = 1.7;
+const BELOW_MAX: f32 = 1.5;
 /// The noise before is the least energy of a millisecond, averaged with these leaks: 12 ms above the high-pass, 33 ms
 /// below it, where hum and the beat of a dial tone must not show …
 const NOISE_LEAK: [f32; 2] = [0.92, 0.97];
