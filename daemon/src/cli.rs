@@ -77,6 +77,8 @@ pub enum Command {
     Check(Place),
     /// The call server: owns boards and calls.
     Media(Place),
+    /// The call centre: owns agents, queues, lists and records.
+    Acd(Place),
     /// Emulated boards behind vfio-user sockets.
     Emulate(Place),
     /// Sends one request to a running process and prints the answer.
@@ -110,8 +112,24 @@ pub enum Command {
     },
     /// Takes over what the configuration changed and needs no restart, or refuses as a whole.
     Reload(Place),
+    /// Call records as CSV on standard output.
+    Records {
+        /// The files.
+        #[command(flatten)]
+        place: Place,
+        /// From this moment on, in seconds of UTC since 1970.
+        #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+        from: i64,
+        /// Before this moment.
+        #[arg(long, default_value_t = i64::MAX / 1_000_000, value_name = "SECONDS")]
+        to: i64,
+    },
     /// What is heard in audio files.
     Analyze(crate::analyze::AnalyzeArgs),
+    /// How many channels a core can hear, and what a millisecond of a board costs.
+    Bench(crate::bench::BenchArgs),
+    /// The whole house on an emulated board, with callers and subscribers, for a minute.
+    Demo(crate::demo::DemoArgs),
 }
 
 /// Runs a command; what went wrong is said on standard error.
@@ -119,6 +137,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Check(place) => check(&place),
         Command::Media(place) => media(&place),
+        Command::Acd(place) => acd(&place),
         Command::Emulate(place) => emulate(&place),
         Command::Ctl { place, words, follow, takeover } => {
             ask(words, follow, takeover).and_then(|ask| ctl::run(&place.paths(), ask))
@@ -127,9 +146,17 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Drain { place, span, timeslot, patience } => {
             ctl::drain(&place.paths(), span, timeslot, Duration::from_secs(patience))
         }
-        Command::Reload(place) => ask(vec!["reload".into()], false, false)
-            .and_then(|ask| ctl::run(&place.paths(), ask)),
+        Command::Reload(place) => {
+            ask(vec!["reload".into()], false, false).and_then(|ask| ctl::run(&place.paths(), ask))
+        }
+        Command::Records { place, from, to } => records(&place, from, to),
         Command::Analyze(args) => crate::analyze::run(&args),
+        Command::Bench(args) => crate::bench::run(&args),
+        Command::Demo(args) => match crate::demo::run(&args) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -173,6 +200,20 @@ fn media(place: &Place) -> anyhow::Result<()> {
     let folder = place.prompt_folder(&config);
     let prompts = prompts::load(folder.as_deref(), config.host.prompt_language())?;
     media_shell::run(&config, &place.config_path(), &place.paths(), &prompts)
+}
+
+fn acd(place: &Place) -> anyhow::Result<()> {
+    let config = place.load()?;
+    place.check_prompts(&config)?;
+    log();
+    crate::acd_shell::run(config.acd, &place.paths())
+}
+
+fn records(place: &Place, from: i64, to: i64) -> anyhow::Result<()> {
+    let micros = |seconds: i64| seconds.saturating_mul(1_000_000);
+    let file = place.paths().state_dir().join("records.db");
+    crate::records::export(&file, micros(from), micros(to), std::io::stdout().lock())?;
+    Ok(())
 }
 
 fn emulate(place: &Place) -> anyhow::Result<()> {

@@ -17,7 +17,8 @@ fn config(boards: &[&str]) -> Config {
             span += 1;
             text += &format!("\"{span},{},0,ccs,hdb3,crc4\",", port + 1);
         }
-        text += &format!("]\n[[emulate.board]]\nmodel = \"TE410P\"\nsocket = \"/b{n}\"\n{emulated}\n");
+        text +=
+            &format!("]\n[[emulate.board]]\nmodel = \"TE410P\"\nsocket = \"/b{n}\"\n{emulated}\n");
     }
     let all: Vec<String> = (1..=span).map(|n| n.to_string()).collect();
     text += &format!(
@@ -41,10 +42,8 @@ impl FarEnd for Quiet {
 
 fn rig(ppm: &[&str]) -> Rig {
     let config = config(ppm);
-    let boards = ppm
-        .iter()
-        .map(|_| (0..4).map(|_| Box::new(Quiet) as Box<dyn FarEnd>).collect())
-        .collect();
+    let boards =
+        ppm.iter().map(|_| (0..4).map(|_| Box::new(Quiet) as Box<dyn FarEnd>).collect()).collect();
     let ends = FarEnds { boards, exchanges: BTreeMap::new() };
     Rig::with_far_ends(&config, &prompts(), ends).unwrap_or_else(|e| panic!("{e:#}"))
 }
@@ -125,4 +124,25 @@ fn without_any_board_the_host_s_timer_ticks() {
     rig.run_until(1_000, |_| false);
     assert_eq!(load(&rig.shared().ticks), ticks + 1_000);
     assert_eq!(rig.shared().clock(), None);
+}
+
+#[test]
+fn the_real_time_path_leaves_the_heap_alone() {
+    let mut rig = rig(&[""]);
+    rig.run_until(1_000, |_| false);
+    for _ in 0..500 {
+        let slot = &mut rig.boards[0];
+        let at = slot.clock.next();
+        slot.clock.due(at);
+        slot.card.millisecond();
+        let board = slot.board.as_mut().unwrap_or_else(|| panic!("the board runs"));
+        let ticks = tdm::heap::without_heap(|| {
+            let turned = slot.rings.turn(board, at, false);
+            let ticks = rig.tick.turn(at);
+            turned.map(|served| (served, ticks)).ok()
+        });
+        assert_eq!(ticks, Some((1, 1)));
+        rig.now = at;
+        rig.signal.turn(at);
+    }
 }
