@@ -29,6 +29,9 @@ fn serve(listener: UnixListener) {
 
 fn pump(server: &mut Server, stream: &mut UnixStream) {
     loop {
+        while let Some(line) = server.line(0, 1) {
+            stream.write_all(line.as_bytes()).unwrap();
+        }
         match server.poll() {
             Output::Wait(_) => break,
             Output::Request(request) if request.method == "echo" => {
@@ -49,9 +52,6 @@ fn pump(server: &mut Server, stream: &mut UnixStream) {
                 server.snapshot(connection, &["item"]).unwrap();
             }
             _ => {}
-        }
-        while let Some(line) = server.line(0, 1) {
-            stream.write_all(line.as_bytes()).unwrap();
         }
     }
 }

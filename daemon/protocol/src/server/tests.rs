@@ -486,7 +486,7 @@ fn lockstep_reports_which_time_was_taken() {
 
 #[test]
 fn a_million_arbitrary_and_mutated_lines_leave_the_server_sound() {
-    let mut rng = tdm::Rng::from_seed(0x50C4_E7);
+    let mut rng = tdm::Rng::from_seed(0x0050_C4E7);
     let mut bench = Bench::new();
     bench.hello(1, "fuzz", "controller", false);
     let seeds: Vec<Vec<u8>> = [
