@@ -7,6 +7,8 @@ use crate::limits::{AGENT_FAULTS_MAX, REOFFER_MICROS};
 use crate::settings::{AgentKind, NodeKind};
 use crate::state::{AgentState, Purpose, Sound, Stage, Work};
 
+/// How often a waiting call is looked at while the call server is away.
+const AWAY_MICROS: u64 = 1_000_000;
 const MINUTE_MICROS: u128 = 60_000_000;
 
 impl Acd {
@@ -74,6 +76,13 @@ impl Acd {
         let Stage::Queued { node, again_us, overflow_us, hold_off_us } = visit.stage.clone() else {
             return;
         };
+        if !self.state.core.present {
+            // Nobody would hear it: everything waits for the call server, and is looked at again.
+            let later = |at: Option<u64>| at.map(|at| at.max(now + AWAY_MICROS));
+            let (again_us, overflow_us) = (later(again_us), later(overflow_us));
+            self.set_stage(call, Stage::Queued { node, again_us, overflow_us, hold_off_us: None });
+            return;
+        }
         if due(overflow_us) {
             let flow = visit.flow.clone();
             let next = match self.node(&flow, &node).map(|n| n.kind.clone()) {
@@ -87,7 +96,9 @@ impl Acd {
             return;
         }
         let hold_off_us = hold_off_us.filter(|&at| at > now);
-        self.set_stage(call, Stage::Queued { node, again_us, overflow_us, hold_off_us });
+        let next_us = again_us.filter(|&at| at > now);
+        let stage = Stage::Queued { node, again_us: next_us, overflow_us, hold_off_us };
+        self.set_stage(call, stage);
         if due(again_us) {
             self.sound_of_queue(call, true);
         }

@@ -130,6 +130,7 @@ fn settings() -> acd::Settings {
         extension = "8001"
         kind = "nailed"
         queues = ["sales"]
+        campaigns = ["autumn"]
         at_start = true
         [[queue]]
         name = "sales"
