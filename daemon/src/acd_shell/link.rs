@@ -34,7 +34,8 @@ pub struct Link {
     pub lockstep: bool,
 }
 
-/// Something for the call centre, on the call server's clock.
+/// Something for the call centre, on the call server's clock. (One at a time, moved once: its size costs nothing.)
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Told {
     /// An input, when it became true, and what was heard with it.
