@@ -1,5 +1,6 @@
 //! Call records: one thread writes them into `records.db`; `trunkline records` prints them as CSV.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -7,7 +8,10 @@ use std::thread::JoinHandle;
 
 use acd::CallRecord;
 use anyhow::Context;
+use call::Cause;
 use rusqlite::{Connection, OpenFlags, params};
+
+use crate::paths::Paths;
 
 /// Records on their way to the thread. A full queue stops the call centre, not the calls.
 const QUEUE_MAX: usize = 65_536;
@@ -262,6 +266,58 @@ pub fn export(path: &Path, from_us: i64, to_us: i64, to: impl io::Write) -> anyh
     Ok(count)
 }
 
+/// A record as far as a reckoning of calls needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The call's id.
+    pub call: String,
+    /// Whether it came to us.
+    pub inbound: bool,
+    /// Who was called.
+    pub called: String,
+    /// What became of it, in a word.
+    pub result: String,
+    /// What decided that.
+    pub reason: String,
+    /// Why it ended.
+    pub cause: Cause,
+}
+
+/// Every record in the database, oldest first.
+///
+/// # Errors
+/// There is no such database.
+pub fn all(paths: &Paths) -> anyhow::Result<Vec<Kept>> {
+    let path = paths.state_dir().join("records.db");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags)
+        .with_context(|| format!("{}: no records yet", path.display()))?;
+    let mut select = connection.prepare(
+        "select call, inbound, called, result, reason, cause from calls
+         order by started_utc_us, call",
+    )?;
+    let rows = select.query_map([], |row| {
+        Ok(Kept {
+            call: row.get(0)?,
+            inbound: row.get(1)?,
+            called: row.get(2)?,
+            result: row.get(3)?,
+            reason: row.get(4)?,
+            cause: Cause(row.get(5)?),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The result of each dialled number; the last when there are several.
+///
+/// # Errors
+/// There is no such database.
+pub fn dialled(paths: &Paths) -> anyhow::Result<BTreeMap<String, String>> {
+    let kept = all(paths)?.into_iter().filter(|kept| !kept.inbound);
+    Ok(kept.map(|kept| (kept.called, kept.result)).collect())
+}
+
 /// A moment as ISO 8601 writes it, to the millisecond.
 fn utc(micros: i64) -> String {
     let seconds = micros.div_euclid(1_000_000);
@@ -287,7 +343,7 @@ fn utc(micros: i64) -> String {
 mod tests {
     use super::*;
     use acd::CallResult;
-    use call::{CallId, Cause, Location};
+    use call::{CallId, Location};
 
     fn record(number: u32) -> CallRecord {
         CallRecord {
