@@ -4,6 +4,7 @@
 //! each again when it falls, and asks their sockets. It decides nothing about a call.
 
 pub mod house;
+pub mod records;
 pub mod summary;
 pub mod view;
 pub mod watch;
@@ -133,9 +134,10 @@ struct Show {
 
 impl Show {
     fn start(root: &std::path::Path, plan: Plan) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("the program's own path")?;
         let processes = ["emulate", "media", "acd"]
             .into_iter()
-            .map(|name| Process::start(name, root))
+            .map(|name| Process::start(&program, name, root))
             .collect::<anyhow::Result<_>>()?;
         Ok(Self {
             plan,
@@ -215,9 +217,14 @@ impl Show {
         }
     }
 
+    /// The call centre ends before its records are read: then they are complete.
     fn account(&mut self, last: Seen) -> anyhow::Result<Summary> {
         let calls = self.watch.calls()?;
-        let results: BTreeMap<String, String> = BTreeMap::new();
+        self.end();
+        let records = records::all(&Paths::below(&self.root)).context("records of the calls")?;
+        let dialled = records.into_iter().filter(|record| !record.inbound);
+        let results: BTreeMap<String, String> =
+            dialled.map(|record| (record.called, record.result)).collect();
         Ok(Summary::of(&Evidence {
             report: last.report,
             board: last.board(),

@@ -23,7 +23,7 @@ pub const CAMPAIGN: &str = "renewals";
 /// The first number of the list.
 const FIRST_NUMBER: u64 = 13_800_100_000;
 /// Processes that fall are started again, but not more often than this.
-const RESTARTS_MAX: u32 = 20;
+const RESTARTS_MAX: u32 = 30;
 
 /// What is to be shown.
 #[derive(Clone, Copy, Debug)]
@@ -213,6 +213,7 @@ fn agent(number: usize) -> String {
 
 /// A process of the house: started, watched, started again when it falls.
 pub struct Process {
+    program: PathBuf,
     name: &'static str,
     root: PathBuf,
     child: Child,
@@ -221,13 +222,28 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `trunkline NAME --root ROOT`. What it logs goes to a file of its name below the root.
+    /// Starts `PROGRAM NAME --root ROOT`. What it logs goes to a file of its name below the root.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn start(name: &'static str, root: &Path) -> anyhow::Result<Self> {
-        let child = spawn(name, root).with_context(|| format!("start of {name}"))?;
-        Ok(Self { name, root: root.to_owned(), child, restarts: 0, again_at: None })
+    pub fn start(program: &Path, name: &'static str, root: &Path) -> anyhow::Result<Self> {
+        let child = spawn(program, name, root).with_context(|| format!("start of {name}"))?;
+        let (program, root) = (program.to_owned(), root.to_owned());
+        Ok(Self { program, name, root, child, restarts: 0, again_at: None })
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) -> anyhow::Result<()> {
+        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        nix::sys::signal::kill(pid, signal).with_context(|| format!("signal to {}", self.name))
+    }
+
+    /// How often it fell.
+    pub fn restarts(&self) -> u32 {
+        self.restarts
     }
 
     /// Its name.
@@ -243,7 +259,7 @@ impl Process {
         if let Some(again_at) = self.again_at {
             if now >= again_at {
                 self.again_at = None;
-                self.child = spawn(self.name, &self.root)?;
+                self.child = spawn(&self.program, self.name, &self.root)?;
             }
             return Ok(None);
         }
@@ -264,8 +280,7 @@ impl Process {
         if self.again_at.is_some() {
             return;
         }
-        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        let _ = self.signal(nix::sys::signal::Signal::SIGTERM);
         let deadline = Instant::now() + patience;
         while let Ok(None) = self.child.try_wait() {
             if Instant::now() >= deadline {
@@ -291,9 +306,9 @@ pub fn log_file(name: &str, root: &Path) -> PathBuf {
     Paths::below(root).at(format!("/var/lib/trunkline/{name}.log"))
 }
 
-fn spawn(name: &str, root: &Path) -> io::Result<Child> {
+fn spawn(program: &Path, name: &str, root: &Path) -> io::Result<Child> {
     let log = std::fs::File::options().create(true).append(true).open(log_file(name, root))?;
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(program);
     command.arg(name).arg("--root").arg(root);
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     // Ctrl-C reaches the whole group of the terminal: the demonstration ends its children itself, in order.

@@ -1,0 +1,121 @@
+//! What falls, and what must not fall with it: real processes, killed and stopped under load.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+use support::Processes;
+
+/// Audio between two bridged legs may pause for so long at most: the measuring step is 80 ms.
+const UNBROKEN_MILLIS: u32 = 240;
+
+/// The call centre is killed again and again while callers come and the list is dialled. Bridged people
+/// hear each other all the while, and in the end no call is missing on either side.
+#[test]
+fn the_call_centre_may_be_killed_twenty_times_without_losing_a_call() {
+    let mut house = Processes::under_load(60, true);
+    for round in 1..=20_u32 {
+        let offered = house.until("calls are there", |s| s.report.inbound.here > 0);
+        let before = offered.far.truth.inbound.offered;
+        house.acd.signal(Signal::SIGKILL).expect("kill");
+        house.until("the successor takes over", |s| s.status["controller"] == true);
+        assert_eq!(house.acd.restarts(), round);
+        house.until("calls go on", |s| {
+            s.far.truth.inbound.offered > before || s.far.offering == exchange::Offering::Over
+        });
+    }
+    let summary = house.account();
+    println!("{}", summary.table());
+    assert_eq!(summary.unaccounted, 0, "{:?}", summary.faults);
+    assert!(summary.truth.audio.longest_gap_millis <= UNBROKEN_MILLIS, "{:?}", summary.truth.audio);
+}
+
+#[test]
+fn the_call_centre_may_be_killed_in_real_time() {
+    let mut house = Processes::under_load(15, false);
+    house.until("people talk", |s| s.far.truth.audio.callers > 2);
+    house.acd.signal(Signal::SIGKILL).expect("kill");
+    house.until("the successor takes over", |s| s.status["controller"] == true);
+    let summary = house.account();
+    assert_eq!(summary.unaccounted, 0, "{:?}", summary.faults);
+}
+
+/// The process behind the board dies: the span is in alarm and its calls are over. It comes back: in
+/// service again, without a restart of the call server.
+#[test]
+fn a_board_that_vanishes_comes_back_by_itself() {
+    let mut house = Processes::under_load(600, true);
+    house.until("calls are there", |s| s.report.inbound.here > 0);
+    house.emulate.signal(Signal::SIGKILL).expect("kill");
+    house.until("the board is back, and new calls come", |s| {
+        s.status["spans"].as_array().is_some_and(|spans| {
+            spans.iter().all(|span| span["in_service"] == true && span["link"] == true)
+        }) && s.far.truth.inbound.offered > 3
+    });
+    assert_eq!(house.media.restarts(), 0);
+    let alarms = std::fs::read_to_string(house.paths().alarms()).expect("log of alarms");
+    assert!(alarms.contains("board"), "{alarms}");
+}
+
+/// The call server itself dies: the one thing that drops calls. The links are restarted, the open records
+/// are closed with cause 41, and new calls come.
+#[test]
+fn the_call_server_is_back_in_service_within_five_seconds_of_its_start() {
+    let mut house = Processes::under_load(600, false);
+    house.until("people talk", |s| s.far.truth.audio.callers > 2);
+    house.media.signal(Signal::SIGKILL).expect("kill");
+    house.until("it fell", |s| s.status["counters"]["legs_begun"].as_u64() < Some(20));
+    let begin = std::time::Instant::now();
+    house.until("in service", |s| {
+        s.status["spans"].as_array().is_some_and(|spans| {
+            !spans.is_empty() && spans.iter().all(|s| s["in_service"] == true && s["link"] == true)
+        })
+    });
+    let took = begin.elapsed();
+    println!("in service {took:?} after its start was seen");
+    assert!(took.as_secs() < 5, "{took:?}");
+    let answered = house.watch.look().expect("look").report.inbound.answered;
+    house.until("new callers are answered", |s| s.report.inbound.answered > answered);
+    house.records_until("a record is closed with cause 41", |records| {
+        records.iter().any(|record| record.cause == 41)
+    });
+}
+
+/// Half a second without a processor: milliseconds are lost and counted, calls are not.
+#[test]
+fn a_stopped_call_server_counts_its_gaps_and_loses_no_call() {
+    let mut house = Processes::under_load(15, false);
+    let before = house.until("people talk", |s| s.far.truth.audio.callers > 2);
+    house.media.signal(Signal::SIGSTOP).expect("stop");
+    std::thread::sleep(std::time::Duration::from_millis(500)); // the fault itself
+    house.media.signal(Signal::SIGCONT).expect("go on");
+    let after = house.until("it goes on", |s| s.board().gaps > before.board().gaps);
+    assert!(after.board().lost_millis >= before.board().lost_millis + 300, "{:?}", after.board());
+    let summary = house.account();
+    assert_eq!(summary.unaccounted, 0, "{:?}", summary.faults);
+}
+
+/// A second controller takes over; the first one's commands are refused from then on.
+#[test]
+fn the_older_of_two_controllers_is_refused() {
+    use protocol::client::Blocking;
+    use protocol::wire::{Hello, Role};
+    let mut house = Processes::under_load(600, true);
+    house.until("calls are there", |s| s.report.inbound.here > 0);
+    let hello = |name: &str, takeover| Hello {
+        protocol: protocol::PROTOCOL,
+        client: name.to_owned(),
+        role: Role::Controller,
+        takeover,
+    };
+    let path = house.paths().media_socket();
+    assert!(Blocking::connect(&path, &hello("second", false)).is_err(), "two controllers");
+    let (mut second, welcome) = Blocking::connect(&path, &hello("second", true)).expect("takeover");
+    let (mut third, newer) = Blocking::connect(&path, &hello("third", true)).expect("takeover");
+    assert!(newer.epoch > welcome.epoch);
+    let unknown = json!({"leg": "l1.999999", "cause": 16, "key": "k1"});
+    let refused = second.call("hangup", unknown.clone()).expect_err("an old controller commands");
+    assert!(refused.to_string().contains("controller"), "{refused}");
+    let refused = third.call("hangup", unknown).expect_err("no such leg");
+    assert!(!refused.to_string().contains("controller"), "{refused}");
+}

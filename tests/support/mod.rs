@@ -1,0 +1,119 @@
+//! A house of real processes for the tests of the running binary.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use exchange::{Offering, Scale};
+use serde_json::json;
+use trunkline::demo::house::{self, CAMPAIGN, Plan, Process};
+use trunkline::demo::records::{self, Record};
+use trunkline::demo::summary::{Evidence, Summary};
+use trunkline::demo::watch::{Seen, Watch};
+use trunkline::paths::Paths;
+
+/// Nothing here may take longer on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The processes of the demonstration, to be ill-treated.
+pub struct Processes {
+    root: tempfile::TempDir,
+    plan: Plan,
+    pub emulate: Process,
+    pub media: Process,
+    pub acd: Process,
+    pub watch: Watch,
+}
+
+impl Processes {
+    /// Starts them and waits until callers come and the list is dialled.
+    pub fn under_load(seconds: u64, lockstep: bool) -> Self {
+        let root = tempfile::tempdir().expect("folder");
+        let plan = Plan { seconds, scale: Scale::Short, seed: 7, lockstep };
+        house::furnish(root.path(), plan).expect("files");
+        let program = Path::new(env!("CARGO_BIN_EXE_trunkline"));
+        let start = |name| Process::start(program, name, root.path()).expect(name);
+        let (emulate, media, acd) = (start("emulate"), start("media"), start("acd"));
+        let watch = Watch::new(&Paths::below(root.path()));
+        let mut house = Self { root, plan, emulate, media, acd, watch };
+        house.until("the house answers", |_| true);
+        let csv = house::list(house.plan);
+        house.watch.order("list_load", json!({"campaign": CAMPAIGN, "csv": csv})).expect("list");
+        house.until("callers come", |seen| seen.far.offering != Offering::Waiting);
+        house.watch.order("campaign_start", json!({"campaign": CAMPAIGN})).expect("start");
+        house
+    }
+
+    /// Where its files are.
+    pub fn paths(&self) -> Paths {
+        Paths::below(self.root.path())
+    }
+
+    /// Starts again what fell, as the service manager would, and looks until `done`.
+    pub fn until(&mut self, what: &str, mut done: impl FnMut(&Seen) -> bool) -> Seen {
+        let begin = Instant::now();
+        loop {
+            for process in [&mut self.emulate, &mut self.media, &mut self.acd] {
+                process.watch(Instant::now()).expect("a process falls for ever");
+            }
+            let seen = self.watch.look();
+            if let Ok(now) = &seen
+                && done(now)
+            {
+                return now.clone();
+            }
+            if begin.elapsed() > PATIENCE {
+                self.tell_logs();
+                panic!("not within {PATIENCE:?}: {what}; last seen: {seen:?}");
+            }
+            // How often it is looked; what is waited for is the condition above.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Ends the offering, waits for the last call to end and holds both sides against each other.
+    pub fn account(&mut self) -> Summary {
+        self.watch.stop_offering().expect("stop of the offering");
+        self.watch.order("campaign_stop", json!({"campaign": CAMPAIGN})).expect("stop of the list");
+        let last = self.until("the last call ends", Seen::is_empty);
+        let calls = self.watch.calls().expect("calls");
+        let records = self.records_until("every dialled call is in the records", |records| {
+            let dialled = records.iter().filter(|record| !record.inbound).count() as u64;
+            dialled >= last.report.outbound.dialled
+        });
+        let dialled = records.into_iter().filter(|record| !record.inbound);
+        let results: BTreeMap<String, String> =
+            dialled.map(|record| (record.called, record.result)).collect();
+        Summary::of(&Evidence {
+            report: last.report,
+            board: last.board(),
+            underruns: last.underruns(),
+            truth: last.far.truth.clone(),
+            calls: &calls,
+            results: &results,
+        })
+    }
+
+    /// Reads the records until `done`: their writer follows the calls at its own pace.
+    pub fn records_until(&self, what: &str, done: impl Fn(&[Record]) -> bool) -> Vec<Record> {
+        let begin = Instant::now();
+        loop {
+            match records::all(&self.paths()) {
+                Ok(records) if done(&records) => return records,
+                other => assert!(begin.elapsed() < PATIENCE, "{what}: {:?}", other.err()),
+            }
+            // How often it is looked; what is waited for is the condition above.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn tell_logs(&self) {
+        for name in ["emulate", "media", "acd"] {
+            let text = std::fs::read_to_string(house::log_file(name, self.root.path()));
+            let text = text.unwrap_or_default();
+            let from = text.lines().count().saturating_sub(20);
+            println!("--- {name}");
+            text.lines().skip(from).for_each(|line| println!("{line}"));
+        }
+    }
+}
