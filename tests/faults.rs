@@ -77,7 +77,7 @@ fn the_call_server_is_back_in_service_within_five_seconds_of_its_start() {
     let answered = house.watch.look().expect("look").report.inbound.answered;
     house.until("new callers are answered", |s| s.report.inbound.answered > answered);
     house.records_until("a record is closed with cause 41", |records| {
-        records.iter().any(|record| record.cause == 41)
+        records.iter().any(|record| record.cause.0 == 41)
     });
 }
 

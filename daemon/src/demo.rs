@@ -4,12 +4,10 @@
 //! each again when it falls, and asks their sockets. It decides nothing about a call.
 
 pub mod house;
-pub mod records;
 pub mod summary;
 pub mod view;
 pub mod watch;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -221,10 +219,8 @@ impl Show {
     fn account(&mut self, last: Seen) -> anyhow::Result<Summary> {
         let calls = self.watch.calls()?;
         self.end();
-        let records = records::all(&Paths::below(&self.root)).context("records of the calls")?;
-        let dialled = records.into_iter().filter(|record| !record.inbound);
-        let results: BTreeMap<String, String> =
-            dialled.map(|record| (record.called, record.result)).collect();
+        let results = crate::records::dialled(&Paths::below(&self.root))
+            .context("records of the dialled calls")?;
         Ok(Summary::of(&Evidence {
             report: last.report,
             board: last.board(),

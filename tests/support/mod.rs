@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use exchange::{Offering, Scale};
 use serde_json::json;
 use trunkline::demo::house::{self, CAMPAIGN, Plan, Process};
-use trunkline::demo::records::{self, Record};
 use trunkline::demo::summary::{Evidence, Summary};
 use trunkline::demo::watch::{Seen, Watch};
 use trunkline::paths::Paths;
+use trunkline::records::{self, Kept};
 
 /// Nothing here may take longer on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -95,7 +95,7 @@ impl Processes {
     }
 
     /// Reads the records until `done`: their writer follows the calls at its own pace.
-    pub fn records_until(&self, what: &str, done: impl Fn(&[Record]) -> bool) -> Vec<Record> {
+    pub fn records_until(&self, what: &str, done: impl Fn(&[Kept]) -> bool) -> Vec<Kept> {
         let begin = Instant::now();
         loop {
             match records::all(&self.paths()) {
