@@ -526,7 +526,7 @@ mod defaults {
         30_000
     }
     pub fn judge_millis() -> u32 {
-        3_000
+        6_000
     }
     pub fn safe_harbour() -> String {
         "safe_harbour".into()
