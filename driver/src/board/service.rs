@@ -111,8 +111,8 @@ impl<B: Bus> Board<B> {
 
     fn try_acknowledge(&mut self) -> Result<()> {
         // An acknowledge without need would wipe out a millisecond that has just passed. A board in
-        // lockstep passes none before it was acknowledged, and may wait for it after any look.
-        if self.unacknowledged || self.settings.acknowledge == Acknowledge::Last {
+        // lockstep waits for it after a look that found something, and after no other.
+        if self.unacknowledged {
             self.bus.write(Space::Bar0, &regs::INTR, regs::INTR_ACKNOWLEDGE)?;
             self.unacknowledged = false;
         }
