@@ -9,9 +9,13 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError};
 use crate::ctl::{self, Ask, Target};
+use crate::demo::Ended;
 use crate::media_shell;
 use crate::paths::Paths;
 use crate::prompts;
+
+/// What a shell reports of a command that Ctrl-C ended: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
 
 /// A telephone switch, detector and dialler for call centres.
 #[derive(Debug, Parser)]
@@ -31,6 +35,9 @@ pub struct Place {
     /// The configuration; `etc/trunkline/trunkline.toml` below the root when absent.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// This process started us, and we end with it: for the children of `demo`.
+    #[arg(long, value_name = "PID", hide = true)]
+    pub with_parent: Option<i32>,
 }
 
 impl Place {
@@ -41,6 +48,18 @@ impl Place {
     /// The configuration's path.
     pub fn config_path(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| self.paths().config())
+    }
+    /// Ends this process when the one that started it has ended, however that happens, if it wants so.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn tie_to_parent(&self) -> anyhow::Result<()> {
+        let Some(parent) = self.with_parent else { return Ok(()) };
+        nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?;
+        // It may have ended before the line above: then nobody would tell.
+        let is = nix::unistd::getppid().as_raw();
+        anyhow::ensure!(is == parent, "process {parent}, which started this one, has ended");
+        Ok(())
     }
     /// The configuration, read and checked.
     ///
@@ -153,8 +172,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Analyze(args) => crate::analyze::run(&args),
         Command::Bench(args) => crate::bench::run(&args),
         Command::Demo(args) => match crate::demo::run(&args) {
-            Ok(true) => Ok(()),
-            Ok(false) => return ExitCode::FAILURE,
+            Ok(Ended::AllAccountedFor) => Ok(()),
+            Ok(Ended::Disagreeing) => return ExitCode::FAILURE,
+            Ok(Ended::BeforeItBegan) => return ExitCode::from(INTERRUPTED),
             Err(error) => Err(error),
         },
     };
@@ -194,6 +214,7 @@ fn log() {
 }
 
 fn media(place: &Place) -> anyhow::Result<()> {
+    place.tie_to_parent()?;
     let config = place.load()?;
     place.check_prompts(&config)?;
     log();
@@ -203,6 +224,7 @@ fn media(place: &Place) -> anyhow::Result<()> {
 }
 
 fn acd(place: &Place) -> anyhow::Result<()> {
+    place.tie_to_parent()?;
     let config = place.load()?;
     place.check_prompts(&config)?;
     log();
@@ -217,6 +239,7 @@ fn records(place: &Place, from: i64, to: i64) -> anyhow::Result<()> {
 }
 
 fn emulate(place: &Place) -> anyhow::Result<()> {
+    place.tie_to_parent()?;
     let config = place.load()?;
     log();
     let path = place.config_path();

@@ -65,11 +65,22 @@ pub struct DemoArgs {
     pub root: Option<PathBuf>,
 }
 
-/// Runs the demonstration. Whether every call was accounted for.
+/// How a demonstration ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Both sides tell the same of every call.
+    AllAccountedFor,
+    /// They do not; the summary says where.
+    Disagreeing,
+    /// Somebody ended it before the first call.
+    BeforeItBegan,
+}
+
+/// Runs the demonstration.
 ///
 /// # Errors
 /// When the house does not come up, falls for good, or does not answer.
-pub fn run(args: &DemoArgs) -> anyhow::Result<bool> {
+pub fn run(args: &DemoArgs) -> anyhow::Result<Ended> {
     let mut signals = Signals::take()?;
     let scale = if args.times == Times::Real { Scale::Real } else { Scale::Short };
     let plan = Plan { seconds: args.seconds, scale, seed: args.seed, lockstep: args.lockstep };
@@ -79,7 +90,8 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<bool> {
     let summary = show.play(&mut signals);
     show.end();
     let summary = match summary {
-        Ok(summary) => summary,
+        Ok(Some(summary)) => summary,
+        Ok(None) => return Ok(Ended::BeforeItBegan),
         Err(error) => {
             show.tell_logs();
             return Err(error);
@@ -90,7 +102,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<bool> {
     } else {
         println!("{}", summary.table());
     }
-    Ok(summary.faults.is_empty())
+    Ok(if summary.faults.is_empty() { Ended::AllAccountedFor } else { Ended::Disagreeing })
 }
 
 /// The house's folder; removed at the end unless it was named.
@@ -128,6 +140,8 @@ struct Show {
     begin: Instant,
     /// Since when the house has not answered.
     silent_since: Option<Instant>,
+    /// Somebody wants to leave.
+    leaving: bool,
 }
 
 impl Show {
@@ -145,16 +159,32 @@ impl Show {
             view: View::new(),
             begin: Instant::now(),
             silent_since: None,
+            leaving: false,
         })
     }
 
-    fn play(&mut self, signals: &mut Signals) -> anyhow::Result<Summary> {
+    /// The whole evening; nothing when somebody left before the first call. Who leaves later lets the calls
+    /// that are there come to their end; who leaves twice does not wait for that.
+    fn play(&mut self, signals: &mut Signals) -> anyhow::Result<Option<Summary>> {
         let loaded = self.until(READY_PATIENCE, signals, |_| true)?;
+        if self.leaving {
+            return Ok(None);
+        }
         anyhow::ensure!(loaded.is_some(), "the house does not answer");
         let csv = house::list(self.plan);
         self.watch.order("list_load", json!({"campaign": CAMPAIGN, "csv": csv}))?;
         let ready = self.until(READY_PATIENCE, signals, |s| s.far.offering != Offering::Waiting)?;
-        anyhow::ensure!(ready.is_some(), "no span came into service");
+        if self.leaving {
+            return Ok(None);
+        }
+        let ready = ready.context("no span came into service")?;
+        if ready.status["realtime_refused"].as_u64().is_some_and(|refused| refused > 0) {
+            self.view.say(
+                self.second(),
+                "no real-time priority on this host (LimitRTPRIO, LimitMEMLOCK): \
+                 a busy machine may cost milliseconds, which are counted",
+            );
+        }
         self.watch.order("campaign_start", json!({"campaign": CAMPAIGN}))?;
         self.view.say(self.second(), "callers come, and the list is dialled");
         let offering = Duration::from_secs(self.plan.seconds) + DRAIN_PATIENCE;
@@ -167,7 +197,7 @@ impl Show {
             Some(seen) => seen,
             None => self.watch.look()?,
         };
-        self.account(last)
+        self.account(last).map(Some)
     }
 
     /// Looks again and again until `done`; the look that was, or none when `patience` ended or somebody
@@ -181,6 +211,7 @@ impl Show {
         let deadline = Instant::now() + patience;
         while Instant::now() < deadline {
             if signals.end_asked()? {
+                self.leaving = true;
                 self.view.say(self.second(), "ending");
                 return Ok(None);
             }

@@ -1,10 +1,13 @@
 //! A house of real processes for the tests of the running binary.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use exchange::{Offering, Scale};
+use nix::sys::signal::Signal;
 use serde_json::json;
 use trunkline::demo::house::{self, CAMPAIGN, Plan, Process};
 use trunkline::demo::summary::{Evidence, Summary};
@@ -115,5 +118,98 @@ impl Processes {
             println!("--- {name}");
             text.lines().skip(from).for_each(|line| println!("{line}"));
         }
+    }
+}
+
+/// `trunkline demo` with a folder of its own for everything temporary.
+pub struct Demonstration {
+    folder: tempfile::TempDir,
+    child: Child,
+}
+
+impl Demonstration {
+    /// Starts it, and waits until callers come and the list is dialled.
+    pub fn begin(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+            .arg("demo")
+            .args(arguments)
+            .env("TMPDIR", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("demo");
+        let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
+        let (mut begun, mut said) = (false, String::new());
+        while let Some(Ok(line)) = lines.next()
+            && !begun
+        {
+            begun = line.contains("callers come");
+            said += &format!("{line}\n");
+        }
+        // What else it says is read to the end, so that it never waits for a reader.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        let show = Self { folder, child };
+        assert!(begun, "the demonstration ended before it began: {said}");
+        show
+    }
+
+    /// Its processes.
+    pub fn children(&self) -> Vec<u32> {
+        let ours = |pid: &u32| stat(*pid).is_some_and(|(_, parent)| parent == self.child.id());
+        let all = std::fs::read_dir("/proc").expect("/proc").flatten();
+        all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(ours).collect()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id() as i32);
+        nix::sys::signal::kill(pid, signal).expect("signal");
+    }
+
+    /// Waits for its end. How it ended, and what it said on standard output.
+    pub fn end(&mut self) -> (ExitStatus, String) {
+        let mut said = String::new();
+        let mut output = self.child.stdout.take().expect("stdout");
+        output.read_to_string(&mut said).expect("what it says");
+        (self.child.wait().expect("its end"), said)
+    }
+
+    /// The names of what it left in its temporary folder.
+    pub fn left_behind(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).expect("folder").flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    }
+}
+
+impl Drop for Demonstration {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// State and parent of a process; nothing when there is none. proc_pid_stat(5).
+fn stat(pid: u32) -> Option<(char, u32)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in brackets may contain anything, brackets too.
+    let (_, behind) = text.rsplit_once(')')?;
+    let mut words = behind.split_whitespace();
+    Some((words.next()?.chars().next()?, words.next()?.parse().ok()?))
+}
+
+/// Whether a process still runs; one that only waits to be collected does not.
+pub fn is_alive(pid: u32) -> bool {
+    stat(pid).is_some_and(|(state, _)| !matches!(state, 'Z' | 'X'))
+}
+
+/// Waits for a condition.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !is_so() {
+        assert!(begin.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        // How often it is looked; what is waited for is the condition above.
+        std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -218,6 +218,7 @@ pub struct Process {
     root: PathBuf,
     child: Child,
     restarts: u32,
+    started: Instant,
     again_at: Option<Instant>,
 }
 
@@ -229,7 +230,8 @@ impl Process {
     pub fn start(program: &Path, name: &'static str, root: &Path) -> anyhow::Result<Self> {
         let child = spawn(program, name, root).with_context(|| format!("start of {name}"))?;
         let (program, root) = (program.to_owned(), root.to_owned());
-        Ok(Self { program, name, root, child, restarts: 0, again_at: None })
+        let started = Instant::now();
+        Ok(Self { program, name, root, child, restarts: 0, started, again_at: None })
     }
 
     /// Sends it a signal.
@@ -246,6 +248,11 @@ impl Process {
         self.restarts
     }
 
+    /// When it was started last.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.name
@@ -259,6 +266,7 @@ impl Process {
         if let Some(again_at) = self.again_at {
             if now >= again_at {
                 self.again_at = None;
+                self.started = now;
                 self.child = spawn(&self.program, self.name, &self.root)?;
             }
             return Ok(None);
@@ -310,6 +318,8 @@ fn spawn(program: &Path, name: &str, root: &Path) -> io::Result<Child> {
     let log = std::fs::File::options().create(true).append(true).open(log_file(name, root))?;
     let mut command = Command::new(program);
     command.arg(name).arg("--root").arg(root);
+    // However the demonstration ends, its children do not outlive the thread that started them.
+    command.arg("--with-parent").arg(std::process::id().to_string());
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     // Ctrl-C reaches the whole group of the terminal: the demonstration ends its children itself, in order.
     command.process_group(0);

@@ -45,8 +45,16 @@ use spill::FileSpill;
 use threads::{Common, SignalLinks};
 use tick_work::TickWork;
 
-/// Milliseconds of outgoing sound held back on a host, so that a late interrupt finds some.
-const LEAD_MILLIS: u32 = 4;
+/// Milliseconds of outgoing sound held back on a host, at least and at most.
+const LEAD_MILLIS: [u8; 2] = [4, 16];
+
+/// How many milliseconds of outgoing sound are held back for a board with a ring of so many buffers: half
+/// of them. A board thread that comes late serves all that waits at once, and the tick thread answers only
+/// then: what goes out meanwhile must be there already. A deeper ring is the wish to bear a later thread.
+fn lead_millis(ring: u8) -> u32 {
+    let [least, most] = LEAD_MILLIS;
+    u32::from((ring / 2).clamp(least, most))
+}
 
 /// Runs the call server until a signal ends it.
 ///
@@ -71,8 +79,8 @@ pub fn run(config: &Config, config_path: &Path, paths: &Paths, prompts: &Prompts
         gate: lockstep.then(|| Arc::new(Gate::new(spans.len()))),
         realtime: config.host.realtime && !lockstep,
     };
-    if common.realtime {
-        realtime::lock_memory();
+    if common.realtime && !realtime::lock_memory() {
+        rings::count(&shared.realtime_refused);
     }
 
     let instance = socket::next_instance(&paths.instance())?;
@@ -104,7 +112,7 @@ pub fn run(config: &Config, config_path: &Path, paths: &Paths, prompts: &Prompts
     let tick = threads::tick(common.clone(), tick, cpu(0), signal_thread.clone())?;
     let tick_thread = tick.thread().clone();
     for (n, (ends, plan)) in board_ends.into_iter().zip(plan.boards).enumerate() {
-        let lead = if lockstep { 1 } else { LEAD_MILLIS };
+        let lead = if lockstep { 1 } else { lead_millis(plan.settings.ring) };
         let rings = BoardRings::new(ends, Arc::clone(&shared), lead).joined(lockstep);
         let wake = (tick_thread.clone(), signal_thread.clone());
         handles.push(threads::board(common.clone(), plan, rings, cpu(n + 1), wake.0, wake.1)?);

@@ -8,19 +8,26 @@ pub const BOARD_PRIORITY: i32 = 50;
 /// Priority of the tick thread.
 pub const TICK_PRIORITY: i32 = 49;
 
-/// Keeps every page of this process in memory, those of later too.
-pub fn lock_memory() {
+/// Keeps every page of this process in memory, those of later too. Whether the host permits it.
+pub fn lock_memory() -> bool {
     match mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE) {
-        Ok(()) => tracing::info!("memory is locked"),
-        Err(error) => tracing::warn!(
-            %error,
-            "memory is not locked: a page fault may cost milliseconds (LimitMEMLOCK=infinity permits it)"
-        ),
+        Ok(()) => {
+            tracing::info!("memory is locked");
+            true
+        }
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "memory is not locked: a page fault may cost milliseconds (LimitMEMLOCK=infinity permits it)"
+            );
+            false
+        }
     }
 }
 
-/// Gives the calling thread, called `name`, a real-time priority and a processor of its own.
-pub fn prefer(name: &str, priority: i32, cpu: Option<u16>) {
+/// Gives the calling thread, called `name`, a real-time priority and a processor of its own. Whether the
+/// host permits the priority.
+pub fn prefer(name: &str, priority: i32, cpu: Option<u16>) -> bool {
     let parameter = libc::sched_param { sched_priority: priority };
     // SAFETY: `parameter` lives through the call, which only reads it; thread 0 is the calling one.
     let refused = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameter) };
@@ -34,7 +41,13 @@ pub fn prefer(name: &str, priority: i32, cpu: Option<u16>) {
             "no real-time priority: other programs may delay calls (LimitRTPRIO=99 permits it)"
         );
     }
-    let Some(cpu) = cpu else { return };
+    if let Some(cpu) = cpu {
+        bind(name, cpu);
+    }
+    refused == 0
+}
+
+fn bind(name: &str, cpu: u16) {
     // SAFETY: an all-zero cpu_set_t is the empty set.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     if usize::from(cpu) >= 8 * size_of::<libc::cpu_set_t>() {

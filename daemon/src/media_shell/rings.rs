@@ -71,6 +71,8 @@ pub struct Shared {
     pub ticks: AtomicU64,
     /// What was counted.
     pub counters: Counters,
+    /// Threads that wanted a real-time priority and got none, and memory that is not locked.
+    pub realtime_refused: AtomicU64,
     /// The boards in the order of the configuration.
     pub boards: Vec<BoardShared>,
 }
@@ -106,7 +108,7 @@ pub struct BoardShared {
 /// What found no room, or was not there in time.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Outgoing blocks of the master board that were not there in time: 1 ms of silence each.
+    /// Outgoing blocks of the master board that were not there in time: 1 ms of silence on one span each.
     pub underruns: AtomicU64,
     /// Incoming blocks that found the ring full.
     pub blocks_lost: AtomicU64,

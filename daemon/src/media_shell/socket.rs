@@ -281,6 +281,8 @@ fn status_answer(status: &media::Status, shared: &Shared) -> Value {
         object.insert("boards".into(), Value::Array(boards));
         object.insert("master".into(), json!(shared.clock().map(|c| c.0)));
         object.insert("ticks".into(), json!(shared.ticks.load(Relaxed)));
+        let refused = shared.realtime_refused.load(Relaxed);
+        object.insert("realtime_refused".into(), json!(refused));
         object.insert("rings".into(), ring_counters(&shared.counters));
     }
     answer

@@ -18,7 +18,7 @@ use super::clock::Clock;
 use super::lockstep::Gate;
 use super::realtime;
 use super::recorder::RecorderWork;
-use super::rings::{NO_MASTER, Shared};
+use super::rings::{NO_MASTER, Shared, count};
 use super::setup::BoardPlan;
 use super::signal_work::{Said, SignalWork};
 use super::tick_work::TickWork;
@@ -50,6 +50,15 @@ pub struct Common {
     pub gate: Option<Arc<Gate>>,
     /// Real-time priorities are tried.
     pub realtime: bool,
+}
+
+impl Common {
+    /// Real-time priority for the calling thread, when it is wanted; counted when the host refuses.
+    fn prefer(&self, name: &str, priority: i32, cpu: Option<u16>) {
+        if self.realtime && !realtime::prefer(name, priority, cpu) {
+            count(&self.shared.realtime_refused);
+        }
+    }
 }
 
 /// From the socket thread to the signalling thread.
@@ -100,9 +109,7 @@ pub fn board(
 ) -> std::io::Result<JoinHandle<()>> {
     let name = format!("board{}", rings.index());
     std::thread::Builder::new().name(name.clone()).spawn(move || {
-        if common.realtime {
-            realtime::prefer(&name, realtime::BOARD_PRIORITY, cpu);
-        }
+        common.prefer(&name, realtime::BOARD_PRIORITY, cpu);
         let mut begin = SampleTime::default();
         let mut last_error = String::new();
         while !common.stop.load(Acquire) {
@@ -204,9 +211,7 @@ pub fn tick(
     signal: Thread,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("tick".into()).spawn(move || {
-        if common.realtime {
-            realtime::prefer("tick", realtime::TICK_PRIORITY, cpu);
-        }
+        common.prefer("tick", realtime::TICK_PRIORITY, cpu);
         while !common.stop.load(Acquire) {
             let alone = common.shared.master.load(Relaxed) == NO_MASTER;
             let now = common.clock.now();
