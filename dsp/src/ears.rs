@@ -22,7 +22,7 @@ use crate::lanes::{self, Cpu, GROUPS, Kernel, WIDTH};
 use crate::progress::{Plans, Progress};
 use crate::spectrum::{HOP_MILLIS, Recent, SIZE, Spectrum};
 use crate::tones::{Change, Tones};
-use crate::voice::{Activity, Voice};
+use crate::voice::Voice;
 use crate::zones::Zone;
 
 /// Which detectors run on a timeslot. Off costs next to nothing.
@@ -323,7 +323,7 @@ impl Lane {
             }
         });
         let tone = self.tones.now();
-        let mut activity = self.voice.take(frame);
+        let activity = self.voice.take(frame);
         let is_voice = activity.is_active;
         if self.listen.progress
             && let Some(sound) = self.progress.take(at_millis, frame, tone, is_voice, plans)
@@ -342,14 +342,11 @@ impl Lane {
                 say(Heard::Answer { who, score });
             }
         }
-        if self.listen.answer {
-            if self.tones.is_steady() {
-                activity = Activity::default();
-                self.answer.tone();
-            }
-            if let Some((who, score)) = self.answer.take(self.answer_millis, activity) {
-                say(Heard::Answer { who, score });
-            }
+        if self.listen.answer
+            && let Some((who, score)) =
+                self.answer.take(self.answer_millis, frame, activity, self.tones.now())
+        {
+            say(Heard::Answer { who, score });
         }
     }
 }

@@ -110,10 +110,6 @@ impl Tones {
     pub fn now(&self) -> Option<&Tone> {
         self.sounding.as_ref().map(|followed| &followed.tone)
     }
-    /// Whether a tone sounds that no voice could hold.
-    pub fn is_steady(&self) -> bool {
-        self.now().is_some_and(Tone::is_steady)
-    }
 
     /// Takes the frame whose middle is at `at_millis`.
     pub fn take(&mut self, at_millis: u32, frame: &Frame, mut say: impl FnMut(Change)) {
