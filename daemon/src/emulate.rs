@@ -50,7 +50,7 @@ pub fn run(config: &Config, folder: &Path, paths: &Paths) -> Result<()> {
     let mut boards = Vec::new();
     for (index, emulated) in config.emulate.board.iter().enumerate() {
         let seed = config.emulate.seed.wrapping_add(index as u64);
-        let mut board = Board::new(&model::TE410P_GEN5, seed)?;
+        let mut board = Board::new(model_of(emulated), seed)?;
         for (port, end) in far.next().unwrap_or_default().into_iter().enumerate() {
             board.plug(port, end);
         }
@@ -68,6 +68,14 @@ pub fn run(config: &Config, folder: &Path, paths: &Paths) -> Result<()> {
         }
     }
     ended
+}
+
+/// The board's identity; the configuration was checked for the names.
+fn model_of(emulated: &EmulatedBoard) -> &'static model::Model {
+    match emulated.model.get_ref().as_str() {
+        "TE405P" => &model::TE405P_GEN5,
+        _ => &model::TE410P_GEN5,
+    }
 }
 
 struct Served {

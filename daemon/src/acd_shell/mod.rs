@@ -62,7 +62,12 @@ pub const METHODS: &[(&str, Access)] = &[
 /// over the call server.
 pub fn run(settings: acd::Settings, paths: &Paths) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async { Shell::open(settings, paths)?.serve(paths).await })
+    runtime.block_on(async {
+        let shell = Shell::open(settings, paths)?;
+        // Without a service manager there is nobody to tell.
+        sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
+        shell.serve(paths).await
+    })
 }
 
 /// Our time: the call server's while it is there, the host's while it is not; never back.

@@ -212,9 +212,12 @@ impl Check<'_> {
                 self.at(&board.at, "a board has 1 to 8 spans");
             }
             if let Some(ring) = &board.ring
-                && !(4..=128).contains(ring.get_ref())
+                && !(driver::RING_MIN..=driver::RING_MAX).contains(ring.get_ref())
             {
-                self.at(ring, "a ring has 4 to 128 buffers");
+                self.at(
+                    ring,
+                    format!("a ring has {} to {} buffers", driver::RING_MIN, driver::RING_MAX),
+                );
             }
             if let BoardAddress::Pci(at) = board.address() {
                 self.at(

@@ -76,6 +76,7 @@ impl Plan {
             .filter_map(|(name, _)| Some((name.clone(), library.tone(name)?)))
             .collect();
         let mut media = MediaSettings::new(names);
+        media.digit_prefix = "digit_".into();
         media.prompts = prompts.iter().map(|(name, _)| name.clone()).collect();
         media.limits.recorders = RECORDERS;
         groups(config, &mut media);
