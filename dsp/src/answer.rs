@@ -28,11 +28,14 @@ const HOLD_MILLIS: u32 = 2100;
 const SPEAKS_ON_MILLIS: u32 = 3650;
 /// Less voiced sound than this is a click, a breath or a noise.
 const VOICED_MIN_MILLIS: u32 = 88;
-/// Share of an utterance that is voiced, if it is one.
+/// Share of an utterance that is voiced, if it is one; and if its level moves this much, as whispered words do
+/// and the clatter of a kitchen does not.
 const VOICED_SHARE_MIN: f32 = 0.4;
+const BREATHY_SHARE_MIN: f32 = 0.3;
+const BREATHY_MOVES_DB: f32 = 7.0;
 /// How much the level of speech moves: its standard deviation in dB. Tones, hum and the noise of a room
-/// stay within 3 dB, music within 4; words have vowels and consonants, 5 dB and more.
-const MOVES_MIN_DB: f32 = 4.0;
+/// mostly stay within 3 dB, music within 4; words have vowels and consonants, 5 dB and more.
+const MOVES_MIN_DB: f32 = 3.6;
 /// What goes on for seconds is no person, be it speech or music.
 const MOVES_ON_MIN_DB: f32 = 2.8;
 /// Share of an utterance within tones, if it is speech.
@@ -112,8 +115,10 @@ impl Utterance {
     /// Whether somebody spoke, if the level of speech moves by at least `moves_min_db`.
     fn is_speech(&self, moves_min_db: f32) -> bool {
         let moves_db = self.moves_db();
+        let is_breathy = moves_db >= BREATHY_MOVES_DB;
+        let voiced_min = if is_breathy { BREATHY_SHARE_MIN } else { VOICED_SHARE_MIN };
         self.voiced_millis() >= VOICED_MIN_MILLIS
-            && self.share(self.voiced) >= VOICED_SHARE_MIN
+            && self.share(self.voiced) >= voiced_min
             && moves_db >= moves_min_db
             && self.share(self.tone) <= TONE_SHARE_MAX
             && (self.share(self.still) <= STILL_SHARE_MAX || moves_db >= STILL_MOVES_DB)

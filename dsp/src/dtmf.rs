@@ -75,9 +75,13 @@ const LEFT_OVER_NOISE: f32 = 1.8;
 /// What may be below the high-pass, as a share of the keys' energy, and over what was there before.
 const BELOW_QUIET: f32 = 0.10;
 const BELOW_OVER_BEFORE: f32 = 1.8;
-/// Louder noise before than this, and more below the high-pass than this, and it is music.
+/// Louder noise before than this, and more below the high-pass than this, and it is music. So is some of all
+/// three: noise may lie over a key, a dial tone under it, its tones may be of unequal level, each up to its
+/// limit, but they share one budget. Twist counts from 4 dB on and would use it up at 12 dB.
 const NOISE_MAX: f32 = 0.21;
 const BELOW_MAX: f32 = 1.5;
+const TWIST_FREE_DB: f32 = 4.0;
+const TWIST_SPAN_DB: f32 = 8.0;
 /// The noise before is the least energy of a millisecond, averaged with these leaks: 12 ms above the high-pass, 33 ms
 /// below it, where hum and the beat of a dial tone must not show …
 const NOISE_LEAK: [f32; 2] = [0.92, 0.97];
@@ -486,6 +490,7 @@ impl Receivers {
             self.noise.each_ref().map(|noise| noise.least.lane(lane) * WINDOW as f32);
         let keys = low.energy + high.energy;
         let left = above - keys;
+        let twisted = ((twist_db.abs() - TWIST_FREE_DB) / TWIST_SPAN_DB).max(0.0);
         let allowed = (LEFT_QUIET * keys + LEFT_OVER_NOISE * above_before).min(LEFT_MAX * keys);
         let is_steady = |tone: &Measured, other: &Measured| {
             let quarter_samples = QUARTER.wrapping_mul(SAMPLES) as f32;
@@ -495,7 +500,7 @@ impl Receivers {
         };
         let is_key = left <= allowed
             && (left <= LEFT_QUIET * keys || above_before <= NOISE_MAX * keys)
-            && below <= BELOW_MAX * keys
+            && left / LEFT_MAX + below / BELOW_MAX + keys * twisted <= keys
             && below <= BELOW_QUIET * keys + BELOW_OVER_BEFORE * below_before
             && is_steady(&low, &high)
             && is_steady(&high, &low);
