@@ -93,13 +93,13 @@ struct Heard {
 }
 
 impl Heard {
-    fn hear(&mut self, block: &Block) {
+    fn hear(&mut self, tone: &[u8; 8], block: &Block) {
         let busy = || (1..32).find(|&n| n != 16 && block.octets[0][n] != Law::A.idle());
         let Some(lane) = self.lane.or_else(busy) else { return };
         self.lane = Some(lane);
         for row in &block.octets {
             self.octets += 1;
-            let now = tone().iter().position(|&octet| octet == row[lane]);
+            let now = tone.iter().position(|&octet| octet == row[lane]);
             match (self.last, now) {
                 (Some(last), Some(now)) => match (now + 8 - last) % 8 {
                     1 => {}
@@ -117,21 +117,19 @@ impl Heard {
 /// The far end of a PBX whose telephones do nothing but send a tone, and remember what they hear.
 struct Toned {
     pbx: Box<dyn FarEnd>,
+    tone: [u8; 8],
     heard: Arc<Mutex<Option<Heard>>>,
 }
 
 impl FarEnd for Toned {
     fn millisecond(&mut self, at: SampleTime, sent: &Block, received: &mut Block) {
         self.pbx.millisecond(at, sent, received);
-        for (row, octet) in received.octets.iter_mut().zip(tone()) {
-            for (lane, place) in row.iter_mut().enumerate() {
-                if lane != 0 && lane != 16 {
-                    *place = octet;
-                }
-            }
+        for (row, octet) in received.octets.iter_mut().zip(self.tone) {
+            row[1..16].fill(octet);
+            row[17..].fill(octet);
         }
         if let Some(heard) = self.heard.lock().unwrap().as_mut() {
-            heard.hear(sent);
+            heard.hear(&self.tone, sent);
         }
     }
     fn line(&mut self, condition: Option<Alarm>) {
@@ -195,7 +193,7 @@ fn bridged_for_ten_minutes(ppm: i32) {
     let heard: [Arc<Mutex<Option<Heard>>>; 2] = Default::default();
     for (ports, heard) in ends.boards.iter_mut().zip(&heard) {
         let pbx = ports.pop().unwrap();
-        ports.push(Box::new(Toned { pbx, heard: Arc::clone(heard) }));
+        ports.push(Box::new(Toned { pbx, tone: tone(), heard: Arc::clone(heard) }));
     }
     let mut rig = Rig::with_far_ends(&config, &prompts(), ends).unwrap_or_else(|e| panic!("{e:#}"));
     rig.controller(true);
