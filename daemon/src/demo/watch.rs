@@ -3,15 +3,23 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use exchange::{CallTruth, Offering, Truth};
-use protocol::client::Blocking;
+use protocol::client::{Blocking, ClientError};
 use protocol::wire::{Hello, Role};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::summary::{BoardCounts, Report};
 use crate::paths::Paths;
+
+/// Each attempt is given the client's patience.
+const ORDER_ATTEMPTS: u32 = 4;
+
+/// Whether the other side answered, and said no.
+fn is_refusal(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<ClientError>().is_some_and(|e| matches!(e, ClientError::Refused(_)))
+}
 
 /// A socket that is asked, and connected to again when its process was started anew.
 struct Line {
@@ -49,7 +57,7 @@ impl Line {
             Ok(value) => Ok(serde_json::from_value(value)?),
             Err(error) => {
                 self.client = None;
-                Err(anyhow!("{method}: {error}"))
+                Err(anyhow::Error::new(error).context(format!("method {method}")))
             }
         }
     }
@@ -118,16 +126,23 @@ impl Watch {
         })
     }
 
-    /// Asks the call centre to change something. The key makes a repetition harmless.
+    /// Asks the call centre to change something. The key makes a repetition harmless, so a busy or restarting
+    /// call centre is asked again.
     ///
     /// # Errors
-    /// When it refuses or does not answer.
+    /// When it refuses, or does not answer after several attempts.
     pub fn order(&mut self, method: &str, mut params: Value) -> anyhow::Result<Value> {
         self.keys += 1;
         if let Some(object) = params.as_object_mut() {
             object.insert("key".into(), json!(format!("demo-{}", self.keys)));
         }
-        self.acd.ask(method, params)
+        let mut attempt = 1;
+        loop {
+            match self.acd.ask(method, params.clone()) {
+                Err(error) if attempt < ORDER_ATTEMPTS && !is_refusal(&error) => attempt += 1,
+                result => return result,
+            }
+        }
     }
 
     /// Lets nobody call any more.
