@@ -65,6 +65,10 @@ impl Scripted {
             door.wait(now, Some(Duration::from_millis(2))).unwrap();
             for event in tell.lock().unwrap().drain(..) {
                 let keep = matches!(event, CallEvent::Ended(_));
+                // A leg that has ended is in no snapshot any more, whoever asks for one when.
+                if let CallEvent::Ended(summary) = &event {
+                    legs.lock().unwrap().retain(|leg| leg.leg != summary.leg);
+                }
                 door.server.publish(Stamp { at_us: now(), sample: None }, &event, keep);
             }
             loop {
