@@ -83,21 +83,30 @@ pub struct Door {
     pub server: Server,
 }
 
+/// Makes room for a socket at `path`: its folder is there, and one that nobody listens at any more is gone.
+///
+/// # Errors
+/// Somebody listens there, or the folder cannot be written.
+pub fn clear_the_way(path: &Path) -> anyhow::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    if path.exists() {
+        if std::os::unix::net::UnixStream::connect(path).is_ok() {
+            anyhow::bail!("{}: another process listens there", path.display());
+        }
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
 impl Door {
     /// Listens at `path`, mode 0660. A socket nobody listens at any more is replaced.
     ///
     /// # Errors
     /// Somebody else listens there, or the folder cannot be written.
     pub fn listen(path: &Path, allow: Allow, server: Server) -> anyhow::Result<Self> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        if path.exists() {
-            if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                anyhow::bail!("{}: another process listens there", path.display());
-            }
-            std::fs::remove_file(path)?;
-        }
+        clear_the_way(path)?;
         let mut listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
         let poll = Poll::new()?;

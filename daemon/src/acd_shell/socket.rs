@@ -53,15 +53,7 @@ impl Socket {
     /// # Errors
     /// Somebody else listens there, or the folder cannot be written.
     pub fn listen(path: &Path, allow: Allow, server: Server) -> anyhow::Result<Self> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        if path.exists() {
-            if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                anyhow::bail!("{}: another process listens there", path.display());
-            }
-            std::fs::remove_file(path)?;
-        }
+        crate::door::clear_the_way(path)?;
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
         let (news_out, news) = mpsc::channel(256);
