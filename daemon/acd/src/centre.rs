@@ -181,12 +181,13 @@ impl Acd {
         }
     }
 
-    fn leg_ended(&mut self, summary: &Summary) {
+    pub(crate) fn leg_ended(&mut self, summary: &Summary) {
         match self.state.legs.remove(&summary.leg) {
             Some(Role::Caller(call)) => self.visit_ended(call, summary),
             Some(Role::Agent(name)) => self.agent_leg_ended(&name, summary),
             Some(Role::Contact(id)) => self.attempt_ended(id, summary),
             Some(Role::Target(work)) => self.target_ended(summary.leg, work),
+            None if self.may_be_awaited(summary) => self.keep_early(summary),
             None => self.stranger_ended(summary),
         }
     }
@@ -210,6 +211,7 @@ impl Acd {
             self.keep_pending(pending);
             return;
         }
+        let leg = answer.as_ref().ok().and_then(|accepted| accepted.leg);
         match pending.purpose {
             Purpose::Nothing | Purpose::Hangup(_) => {}
             Purpose::Answer(call) => self.answer_answered(call, &answer),
@@ -222,6 +224,7 @@ impl Acd {
             Purpose::Attempt(id) => self.attempt_answered(id, answer),
             Purpose::Transfer(transfer) => self.transfer_answered(transfer, answer),
         }
+        self.settle_early(leg);
     }
 
     /// Everything that was on its way is sent again under its old key: done once at most, answered for sure.

@@ -39,6 +39,7 @@ mod api;
 mod attempts;
 mod centre;
 mod codes;
+mod early;
 pub mod erlang;
 mod flow;
 mod index;

@@ -41,6 +41,7 @@ impl Acd {
         self.agree_on_visits(&legs);
         self.agree_on_attempts(&legs);
         self.release_targets();
+        self.settle_early(None);
         self.call_missing_telephones();
     }
 

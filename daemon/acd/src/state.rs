@@ -1,7 +1,7 @@
 //! What the call centre remembers: plain data, fit for a snapshot, changed only through tables that know what
 //! was touched.
 
-use call::{CallCommand, CallId, Cause, LegId, Location, Number, OperationId, Outcome};
+use call::{CallCommand, CallId, Cause, LegId, Location, Number, OperationId, Outcome, Summary};
 use serde::{Deserialize, Serialize};
 
 use crate::losses::{Counts, HourCounts};
@@ -465,6 +465,9 @@ pub struct State {
     pub pending: Table<u64, Pending>,
     /// What each leg is.
     pub legs: Table<LegId, Role>,
+    /// Dialled legs that ended before we learned whose they were.
+    #[serde(default)]
+    pub early: Table<LegId, Summary>,
     /// Transfers under way.
     pub transfers: Table<OperationId, Transfer>,
     /// Calls refused lately, so that their summaries are not counted again; when.
@@ -495,6 +498,8 @@ pub struct Patch {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub legs: Changes<LegId, Role>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub early: Changes<LegId, Summary>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub transfers: Changes<OperationId, Transfer>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Changes<CallId, u64>,
@@ -514,6 +519,7 @@ impl State {
             contacts: self.contacts.take_changes(),
             pending: self.pending.take_changes(),
             legs: self.legs.take_changes(),
+            early: self.early.take_changes(),
             transfers: self.transfers.take_changes(),
             refused: self.refused.take_changes(),
             hours: self.hours.take_changes(),
@@ -532,6 +538,7 @@ impl State {
         self.contacts.apply(patch.contacts);
         self.pending.apply(patch.pending);
         self.legs.apply(patch.legs);
+        self.early.apply(patch.early);
         self.transfers.apply(patch.transfers);
         self.refused.apply(patch.refused);
         self.hours.apply(patch.hours);

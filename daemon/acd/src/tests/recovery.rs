@@ -138,3 +138,51 @@ fn a_successor_without_state_adopts_every_leg() {
         assert_eq!(report["outbound"]["in_flight"], 0, "seed {seed}: {report}");
     }
 }
+
+/// The dial was obeyed, its answer was lost with us, and the call was over before we were back: whichever comes
+/// first, the end or the answer that names the leg, the contact has its result and the agent the next call.
+#[test]
+fn a_leg_that_ended_before_its_dial_was_answered_ends_its_contact() {
+    for (snapshot, end_first) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut world = World::new(3, centre(1, 0), Manners { busy: 0.0, ..Manners::default() });
+        world.connect();
+        world.run(20 * SECOND);
+        let csv = "0105550004\n0105550014\n".into();
+        world
+            .api(ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false })
+            .unwrap();
+        world.feed(Input::Api {
+            request: 1,
+            ask: ApiRequest::CampaignStart { campaign: "autumn".into() },
+        });
+        let (tag, dial) = world.to_model.pop_front().unwrap();
+        let leg = world.model.obey(tag, dial).unwrap().leg.unwrap();
+        world.cut();
+        world.model.events.clear();
+        world.model.end(leg, call::Cause::USER_BUSY, false);
+        let ended = world.model.events.pop_back().unwrap();
+        world.connected = true;
+        if end_first && snapshot {
+            world.feed(Input::Media(ended.clone()));
+        }
+        world.feed(if snapshot {
+            Input::MediaSnapshot(world.model.instance, world.model.snapshot())
+        } else {
+            Input::MediaResumed
+        });
+        if end_first && !snapshot {
+            world.feed(Input::Media(ended.clone()));
+        }
+        world.settle();
+        if !end_first {
+            world.feed(Input::Media(ended));
+        }
+        world.run(world.model.now_us + 60 * SECOND);
+        let report = world.report();
+        assert_eq!(report["outbound"]["dialled"], 2, "{snapshot} {end_first}: {report}");
+        assert_eq!(report["outbound"]["in_flight"], 0, "{snapshot} {end_first}: {report}");
+        let campaigns = world.api(ApiRequest::Campaigns {}).unwrap();
+        assert_eq!(campaigns["campaigns"][0]["done"], 2, "{snapshot} {end_first}: {campaigns}");
+        assert!(world.acd.state.early.is_empty());
+    }
+}

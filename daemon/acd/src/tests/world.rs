@@ -24,7 +24,7 @@ pub struct World {
     pub connected: bool,
     pub steps: u64,
     seed: u64,
-    to_model: VecDeque<(u64, call::CallCommand)>,
+    pub to_model: VecDeque<(u64, call::CallCommand)>,
     reply: Option<Result<Value, call::Refusal>>,
 }
 
