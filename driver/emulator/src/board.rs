@@ -23,6 +23,8 @@ use config::Config;
 use fpga::{Fpga, Jumpers};
 use wire::Wire;
 
+/// A board of the family with the wide echo canceller path, so that its probe is short.
+const VERSION: u32 = wct4xxp::VERSION_FAMILY | 0x0170;
 /// Milliseconds of the framer's counters.
 const SECOND_MILLIS: u64 = 1000;
 
@@ -37,6 +39,8 @@ pub(crate) struct Layout {
     pub buffer_octets: usize,
     /// Generation 5: a ring of buffers, its index and the ident.
     pub ring: bool,
+    /// What VERSION reads: which image the FPGA runs.
+    pub version: u32,
 }
 
 /// A board that cannot be built.
@@ -134,7 +138,8 @@ impl Board {
         if !(2..=5).contains(&generation) {
             return Err(NotBuilt { name, generation, spans });
         }
-        let layout = Layout { connectors, framer_ports, buffer_octets, ring: generation == 5 };
+        let (ring, version) = (generation == 5, VERSION);
+        let layout = Layout { connectors, framer_ports, buffer_octets, ring, version };
         // A jumper for each connector; the ones a board has not read zero.
         let jumpers =
             Jumpers { e1: 0xFF_u32.wrapping_shr(8_u32.wrapping_sub(spans.into())), switch: 0 };
@@ -164,6 +169,14 @@ impl Board {
     #[must_use]
     pub fn with_switch(mut self, position: u8) -> Self {
         self.jumpers.switch = u32::from(position & 0xF);
+        self.reset();
+        self
+    }
+
+    /// The same board with another image in its FPGA: what VERSION reads.
+    #[must_use]
+    pub fn with_version(mut self, version: u32) -> Self {
+        self.layout.version = version;
         self.reset();
         self
     }

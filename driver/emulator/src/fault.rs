@@ -15,6 +15,8 @@ pub enum Fault {
     AlarmIndication,
     /// The board hears the far end's remote alarm. RAI.
     RemoteAlarm,
+    /// The board hears frames without the CRC-4 multiframe.
+    NoMultiframe,
     /// Neither side hears the other.
     Cut,
     /// Once: the framer's receive buffer ran dry, and one frame is heard again in place of the next. A
@@ -44,6 +46,7 @@ pub(crate) struct LineFaults {
     loss_of_frame: bool,
     alarm_indication: bool,
     remote_alarm: bool,
+    no_multiframe: bool,
     cut: bool,
     slip: bool,
     errors: Option<BitErrors>,
@@ -56,6 +59,7 @@ impl LineFaults {
             Fault::LossOfFrame => self.loss_of_frame = true,
             Fault::AlarmIndication => self.alarm_indication = true,
             Fault::RemoteAlarm => self.remote_alarm = true,
+            Fault::NoMultiframe => self.no_multiframe = true,
             Fault::Cut => self.cut = true,
             Fault::Slip => self.slip = true,
             Fault::BitErrors(rate) => self.errors = BitErrors::new(rate, rng),
@@ -79,9 +83,11 @@ impl LineFaults {
             return Signal::Unframed;
         }
         match signal {
-            Signal::Framed(frames) if self.remote_alarm => {
-                Signal::Framed(Frames { remote_alarm: true, ..frames })
-            }
+            Signal::Framed(frames) => Signal::Framed(Frames {
+                remote_alarm: frames.remote_alarm || self.remote_alarm,
+                crc4: frames.crc4 && !self.no_multiframe,
+                ..frames
+            }),
             other => other,
         }
     }

@@ -27,6 +27,7 @@
 mod bench;
 mod board;
 mod clock;
+mod door;
 mod far;
 mod fault;
 mod framer;
@@ -35,6 +36,7 @@ pub mod server;
 
 pub use board::{Board, BoardCounters, Lockstep, NotBuilt};
 pub use clock::BoardClock;
+pub use door::{DOOR, DOOR_MILLIS, WithDoor};
 pub use far::{
     BadMeeting, DChannel, DChannelCounters, E1, E1Clock, E1Counters, Link, Loopback, Meeting,
 };

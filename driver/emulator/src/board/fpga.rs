@@ -12,9 +12,6 @@ use firmware_headers::{dma, wct4xxp as regs};
 use crate::board::{Layout, Lockstep};
 use crate::framer::Framer;
 
-/// A board of the family with the wide echo canceller path, so that its probe is short.
-const VERSION: u32 = regs::VERSION_FAMILY | 0x0170;
-
 /// What the host set on the card itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Jumpers {
@@ -172,7 +169,7 @@ impl Fpga {
             a if a == regs::RING.offset => {
                 self.index.wrapping_shl(regs::RING_INDEX_SHIFT) | (self.ring & regs::RING_BUFFERS)
             }
-            a if a == regs::VERSION.offset => VERSION,
+            a if a == regs::VERSION.offset => self.layout.version,
             a if a == regs::LEDS.offset => self.jumper_status(),
             a if a == regs::GPIOCTL.offset => self.gpio_direction,
             a if a == regs::GPIO.offset => self.gpio,

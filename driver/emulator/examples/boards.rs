@@ -1,0 +1,200 @@
+//! Serves emulated boards over vfio-user sockets, for guests and other foreign hosts.
+//!
+//!     boards [--real] BOARD…
+//!     BOARD = MODEL:GENERATION:SOCKET[:OPTION…]
+//!     OPTION = loop | old-pci | switch=N | version=HEX
+//!
+//! Spans are crossed in pairs (1 with 2, 3 with 4…), or with `loop` each with itself. Two boards have their
+//! spans crossed with each other instead. The clock is lockstep, or with `--real` the host's. Every board has
+//! the door of `emulator::WithDoor`. Ends when its standard input does.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bus::{Device, HostMemory, Space};
+use emulator::server::{Clock, Handle, Served, Server, Settings};
+use emulator::{Board, Link, Lockstep, Loopback, WithDoor};
+use firmware_headers::model::{MODELS, Model};
+
+/// What the command line says of one board.
+struct Asked {
+    model: Model,
+    socket: String,
+    looped: bool,
+    old_pci: bool,
+    switch: u8,
+    version: Option<u32>,
+}
+
+fn asked(text: &str) -> Result<Asked, String> {
+    let mut parts = text.split(':');
+    let mut next = |what: &str| parts.next().ok_or(format!("{text}: no {what}"));
+    let (name, generation, socket) = (next("model")?, next("generation")?, next("socket")?);
+    let fits = |model: &&Model| {
+        model.name.split('/').any(|one| one == name) && model.generation.to_string() == generation
+    };
+    let model = *MODELS.iter().find(fits).ok_or(format!("{text}: no such board"))?;
+    let mut asked = Asked {
+        model,
+        socket: socket.to_owned(),
+        looped: false,
+        old_pci: false,
+        switch: 0,
+        version: None,
+    };
+    for option in parts {
+        match option.split_once('=') {
+            None if option == "loop" => asked.looped = true,
+            None if option == "old-pci" => asked.old_pci = true,
+            Some(("switch", n)) => asked.switch = n.parse().map_err(|_| option.to_owned())?,
+            Some(("version", n)) => {
+                asked.version = Some(u32::from_str_radix(n, 16).map_err(|_| option.to_owned())?);
+            }
+            _ => return Err(format!("{option}: no such option")),
+        }
+    }
+    Ok(asked)
+}
+
+fn made(asked: &Asked) -> Result<Board, emulator::NotBuilt> {
+    let mut board = Board::new(&asked.model, 1)?.with_switch(asked.switch);
+    if asked.old_pci {
+        board = board.without_intx_disable();
+    }
+    if let Some(version) = asked.version {
+        board = board.with_version(version);
+    }
+    Ok(board)
+}
+
+/// Plugs both ends of every cable.
+fn wire(boards: &mut [Board], asked: &[Asked]) {
+    if let [one, other] = boards {
+        for port in 0..one.ports() {
+            let (here, there) = Link::pair();
+            one.plug(port, Box::new(here));
+            other.plug(port, Box::new(there));
+        }
+        return;
+    }
+    for (board, asked) in boards.iter_mut().zip(asked) {
+        for port in (0..board.ports()).step_by(2) {
+            if asked.looped {
+                board.plug(port, Box::new(Loopback));
+                board.plug(port + 1, Box::new(Loopback));
+            } else {
+                let (here, there) = Link::pair();
+                board.plug(port, Box::new(here));
+                board.plug(port + 1, Box::new(there));
+            }
+        }
+    }
+}
+
+/// Two boards that share a lockstep: neither is more than a millisecond ahead of the other while both run.
+struct Coupled {
+    board: WithDoor,
+    mine: Arc<AtomicU64>,
+    others: Option<Arc<AtomicU64>>,
+    wake: Option<Handle<Self>>,
+}
+
+/// What a board shows its partner while it does not run.
+const NOBODY: u64 = u64::MAX;
+
+impl Coupled {
+    fn publish(&self) {
+        let millis = self.board.board.counters().ticks;
+        let now = if self.board.board.is_running() { millis } else { NOBODY };
+        if self.mine.swap(now, Ordering::AcqRel) != now
+            && let Some(wake) = &self.wake
+        {
+            wake.post(|_, _| {});
+        }
+    }
+}
+
+impl Device for Coupled {
+    fn read(&mut self, space: Space, offset: u32, octets: u8) -> u32 {
+        self.board.read(space, offset, octets)
+    }
+    fn write(&mut self, space: Space, offset: u32, octets: u8, value: u32) {
+        self.board.write(space, offset, octets, value);
+        self.publish();
+    }
+    fn interrupt(&self) -> bool {
+        self.board.interrupt()
+    }
+    fn millisecond(&mut self, memory: &dyn HostMemory) {
+        self.board.millisecond(memory);
+        self.publish();
+    }
+    fn bar0_octets(&self) -> u32 {
+        self.board.bar0_octets()
+    }
+    fn reset(&mut self) {
+        self.board.reset();
+        self.publish();
+    }
+}
+
+impl Served for Coupled {
+    fn is_ticking(&self) -> bool {
+        self.board.is_ticking()
+    }
+    fn tick_taken(&self, rule: Lockstep) -> bool {
+        let ahead = self.others.as_ref().is_some_and(|others| {
+            let others = others.load(Ordering::Acquire);
+            others != NOBODY && self.mine.load(Ordering::Acquire) > others
+        });
+        !ahead && self.board.tick_taken(rule)
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut clock = Clock::Lock;
+    let mut boards = Vec::new();
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--real" => clock = Clock::Real,
+            board => boards.push(asked(board)?),
+        }
+    }
+    if boards.is_empty() || boards.len() > 2 {
+        return Err("usage: boards [--real] MODEL:GENERATION:SOCKET[:OPTION…] [BOARD]".into());
+    }
+    let mut cards = boards.iter().map(made).collect::<Result<Vec<_>, _>>()?;
+    wire(&mut cards, &boards);
+    let settings = Settings { clock, ..Settings::default() };
+    let shown: Vec<_> = boards.iter().map(|_| Arc::new(AtomicU64::new(NOBODY))).collect();
+    let mut servers = Vec::new();
+    for asked in &boards {
+        servers.push(Server::<Coupled>::bind(Path::new(&asked.socket), settings)?);
+    }
+    let handles: Vec<_> = servers.iter().map(Server::handle).collect();
+    let mut threads = Vec::new();
+    for (n, (mut server, board)) in servers.into_iter().zip(cards).enumerate() {
+        let partner = (boards.len() == 2).then_some(1 - n);
+        let mut card = Coupled {
+            board: WithDoor { board },
+            mine: shown[n].clone(),
+            others: partner.map(|n| shown[n].clone()),
+            wake: partner.map(|n| handles[n].clone()),
+        };
+        let socket = boards[n].socket.clone();
+        threads.push(std::thread::spawn(move || {
+            let ended = server.run(&mut card);
+            eprintln!("{socket}: {ended:?} {:?}", card.board.board.counters());
+        }));
+    }
+    println!("ready");
+    // Whoever started this holds the other end; nothing is ever written to it.
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    handles.iter().for_each(Handle::stop);
+    for thread in threads {
+        let _ = thread.join();
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+# Rung 4: the unmodified Linux driver on our emulator. Read by ./run.
+
+# The driver, its tools and our judge.
+linux_disk() {
+    [ -e "$work/linux.cpio" ] && return 0
+    local into=$work/linux
+    mkdir -p "$into/lib64" "$into/lib/x86_64-linux-gnu" "$into/lib/firmware"
+    cp "$store"/dahdi/*.ko "$into/"
+    cp "$(find "$store/dahdi/root" -name dahdi_cfg -type f | head -1)" "$into/dahdi_cfg"
+    local library
+    for library in libc.so.6 libm.so.6 libpthread.so.0 libtonezone.so.2.0; do
+        cp -L "$(find "$store/dahdi/root" -name "$library" | head -1)" "$into/lib/x86_64-linux-gnu/"
+    done
+    cp -L "$(find "$store/dahdi/root" -name ld-linux-x86-64.so.2 | head -1)" "$into/lib64/"
+    printf '#include <dahdi/user.h>\n' >"$work/header.c"
+    local headers=()
+    cc -E "$work/header.c" >/dev/null 2>&1 || headers=(-I "$store/build/usr/include")
+    cc -static -O2 -Wall -Wextra "${headers[@]}" -o "$into/linux_driver" "$here/linux_driver.c" || return 1
+    archive "$into" "$work/linux.cpio"
+}
+
+# system_conf MODE SPANS: the driver's configuration; prints the channels of a span.
+system_conf() {
+    local mode=$1 spans=$2 line channels first last
+    case $mode in
+    e1-*) channels=31 ;;
+    t1-*) channels=24 ;;
+    esac
+    for ((span = 1; span <= spans; span++)); do
+        case $mode in
+        e1-ccs*) line=ccs,hdb3,crc4 ;;
+        e1-cas) line=cas,hdb3,crc4 ;;
+        e1-cas-ami) line=cas,ami ;;
+        t1-esf*) line=esf,b8zs ;;
+        t1-d4*) line=d4,ami ;;
+        esac
+        echo "span=$span,$((span % 2)),0,$line"
+        first=$(((span - 1) * channels + 1))
+        last=$((span * channels))
+        case $mode in
+        e1-ccs) echo "bchan=$first-$((first + 14)),$((first + 16))-$last" && echo "dchan=$((first + 15))" ;;
+        e1-ccs-hard) echo "bchan=$first-$((first + 14)),$((first + 16))-$last" && echo "hardhdlc=$((first + 15))" ;;
+        e1-ccs-mixed)
+            # Software HDLC on one side of each line, the framer's on the other.
+            echo "bchan=$first-$((first + 14)),$((first + 16))-$last"
+            if [ $((span % 2)) = 1 ]; then echo "dchan=$((first + 15))"; else echo "hardhdlc=$((first + 15))"; fi
+            ;;
+        e1-cas*) echo "cas=$first-$((first + 14)),$((first + 16))-$last:1101" ;;
+        t1-esf) echo "bchan=$first-$((last - 1))" && echo "dchan=$last" ;;
+        t1-esf-mixed)
+            echo "bchan=$first-$((last - 1))"
+            if [ $((span % 2)) = 1 ]; then echo "dchan=$last"; else echo "hardhdlc=$last"; fi
+            ;;
+        t1-*-cas) echo "cas=$first-$last:1101" ;;
+        esac
+    done
+    printf 'loadzone=us\ndefaultzone=us\n'
+}
+
+# linux_run NAME MODEL GENERATION SPANS MODE TEST…
+linux_run() {
+    local name=$1 model=$2 generation=$3 spans=$4 mode=$5
+    shift 5
+    [[ $name == *${ONLY:-}* ]] || return 0
+    echo "$name: $model generation $generation, $mode"
+    local folder=$work/$name channels=31 options= version=c01a0170
+    mkdir -p "$folder/disk-of-run/lib/firmware"
+    local plan=$folder/disk-of-run
+    system_conf "$mode" "$spans" >"$plan/system.conf"
+    case $mode in t1-*) channels=24 options=default_linemode=t1 ;; esac
+    case $model in
+    TE820)
+        # The header of the board's image, with the version its FPGA shows: nothing is to be updated.
+        version=c01a0176
+        firmware "$version" >"$plan/lib/firmware/dahdi-fw-te820.bin"
+        ;;
+    esac
+    cat >"$plan/plan" <<END
+insmod /dahdi.ko auto_assign_spans=1 || echo "not ok insmod: dahdi"
+insmod /oct612x.ko
+insmod /wct4xxp.ko $options || echo "not ok insmod: wct4xxp"
+if LD_LIBRARY_PATH=/lib/x86_64-linux-gnu /dahdi_cfg -c /system.conf; then
+    echo "ok dahdi_cfg"
+    /linux_driver $spans $channels $*
+else
+    echo "not ok dahdi_cfg: status \$?"
+    dmesg | tail -20
+fi
+END
+    archive "$plan" "$folder/run.cpio"
+    emulate "$name" "$model:$generation:$folder/board:version=$version"
+    guest "$name" 240 "$work/base.cpio" "$work/linux.cpio" "$folder/run.cpio" -- \
+        -object memory-backend-memfd,id=ram,size=256M,share=on -machine q35,memory-backend=ram \
+        -device "{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"$folder/board\"}}" \
+        -append "console=ttyS0 quiet loglevel=4 iomem=relaxed panic=-1"
+    stop_emulating "$name"
+    judge "$name"
+}
+
+# firmware VERSION: an image file without an image. "DIGIUM", CRC-32 of what follows, 18 octets, the version.
+firmware() {
+    local body=$work/firmware-body
+    {
+        head -c 18 /dev/zero
+        printf "\\x${1:6:2}\\x${1:4:2}\\x${1:2:2}\\x${1:0:2}"
+        head -c 32 /dev/zero
+    } >"$body"
+    printf DIGIUM
+    # The last eight octets of a gzip file are that CRC and the length.
+    gzip -c "$body" | tail -c 8 | head -c 4
+    cat "$body"
+}
+
+rung_4() {
+    if [ ! -e "$store/qemu/vfio-user" ]; then
+        skip "rung 4: no QEMU here speaks vfio-user-pci (10.1 and later do)"
+        return
+    fi
+    (cd "$root" && cargo build --quiet --package emulator --example boards) && linux_disk || {
+        failed=$((failed + 1))
+        return
+    }
+    linux_run te410p-5-ccs TE410P 5 4 e1-ccs green audio frames:16 alarms interworking
+    linux_run te410p-2-ccs TE410P 2 4 e1-ccs green audio frames:16 alarms
+    linux_run te420-5-cas TE420 5 4 e1-cas green audio bits:1,15,17,31 alarms
+    linux_run te220-5-hdlc TE220 5 2 e1-ccs-mixed green audio frames:16 alarms
+    linux_run te820-5-ccs TE820 5 8 e1-ccs green audio frames:16 alarms
+    linux_run te410p-5-esf TE410P 5 4 t1-esf-mixed green audio frames:24 alarms
+    linux_run te410p-2-esf-cas TE410P 2 4 t1-esf-cas green bits:1,2,23,24
+}
