@@ -154,6 +154,8 @@ impl Span {
                 screening: Screening::Network,
                 ..Number::default()
             }),
+            name: None,
+            redirecting: None,
             law: self.law,
         };
         shared.ledger.with(record, |call| {
@@ -327,6 +329,8 @@ impl Span {
             Event::Restarted { timeslot: Some(timeslot) } => {
                 self.failed = self.failed.with(timeslot, false);
             }
+            // Nobody here shows names, and the scenario's dialect has no maintenance messages.
+            Event::Named { .. } | Event::Service { .. } => {}
             Event::ChannelFailed { timeslot } => self.failed = self.failed.with(timeslot, true),
         }
     }

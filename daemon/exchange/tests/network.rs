@@ -382,6 +382,8 @@ impl House {
             channel: ChannelWish { timeslot, exclusive: true },
             called: Number::unknown(number),
             calling: calling.map(Number::unknown),
+            name: None,
+            redirecting: None,
             law: Law::A,
         };
         self.order(place.0, Order::Call(outgoing));

@@ -190,6 +190,8 @@ impl Media {
             },
             called: leg.called.clone(),
             calling: leg.calling.clone(),
+            name: None,
+            redirecting: None,
             law: span.law,
         });
         self.order(leg.span, order);

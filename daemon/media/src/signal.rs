@@ -39,6 +39,9 @@ impl Media {
                     self.over(id, clearing, glare);
                 }
             }
+            // The controller was told of the call before its name came, and has no use for it yet.
+            Event::Named { .. } => {}
+            Event::Service { timeslot, status } => self.far_end_serves(span, timeslot, status),
             Event::Restarted { timeslot } => self.restarted(span, timeslot),
             Event::ChannelFailed { timeslot } => self.channel_failed(span, timeslot),
         }

@@ -20,6 +20,8 @@ pub(crate) struct Slot {
     pub(crate) draining: bool,
     /// It failed and was not restarted yet.
     pub(crate) failed: bool,
+    /// The far end took it out of service by a maintenance message.
+    pub(crate) far_out: bool,
 }
 
 /// A span with calls.
@@ -113,7 +115,7 @@ impl Span {
             ChannelState::Draining
         } else if slot.leg.is_some() {
             ChannelState::Busy
-        } else if slot.failed || !self.in_use() {
+        } else if slot.failed || slot.far_out || !self.in_use() {
             ChannelState::OutOfService
         } else {
             ChannelState::Idle

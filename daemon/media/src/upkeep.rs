@@ -1,7 +1,7 @@
 //! Lines, links, restarts, channels out of use, and the watch over stuck calls.
 
 use call::{Accepted, CallEvent, Cause, ChannelState, LegId, Location, Refusal};
-use signalling::{Clearing, Order};
+use signalling::{Clearing, Order, ServiceStatus};
 use tdm::{Alarm, Alarms, Channel, SpanId, Timeslot};
 
 use crate::leg::{End, State};
@@ -119,6 +119,24 @@ impl Media {
         span.restarting = false;
         self.set_timer(Timer::Restart(channel), RESTART_AGAIN_MILLIS);
         self.channel_event(index, Some(timeslot), ChannelState::OutOfService);
+    }
+
+    /// The far end said what a channel is good for, or agreed with what we said.
+    pub(crate) fn far_end_serves(
+        &mut self,
+        index: usize,
+        timeslot: Timeslot,
+        status: ServiceStatus,
+    ) {
+        let Some(span) = self.spans.get_mut(index) else { return };
+        let Some(slot) = span.slot_mut(timeslot) else { return };
+        let is_out = status != ServiceStatus::InService;
+        if std::mem::replace(&mut slot.far_out, is_out) == is_out {
+            return;
+        }
+        if let Some(state) = span.slot(timeslot).map(|slot| span.state(slot)) {
+            self.channel_event(index, Some(timeslot), state);
+        }
     }
 
     pub(crate) fn restart_again(&mut self, channel: Channel) {

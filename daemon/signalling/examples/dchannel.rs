@@ -121,6 +121,8 @@ impl Desk {
             channel: ChannelWish { timeslot, exclusive: !self.begun.is_multiple_of(3) },
             called,
             calling: Some(Number::unknown("5551234")),
+            name: None,
+            redirecting: None,
             law: Law::A,
         }))
     }

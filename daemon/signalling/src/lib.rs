@@ -32,6 +32,7 @@
 //! assert_eq!(up, 2);
 //! ```
 
+mod dialect;
 pub mod lapd;
 pub mod pcap;
 pub mod pri;
@@ -39,7 +40,9 @@ pub mod q931;
 mod settings;
 mod words;
 
-pub use settings::{CallTimers, Dialect, LinkSettings, PriSettings, Timeslots};
+pub use dialect::{Dialect, Maintenance, NameCarrier};
+pub use settings::{CallTimers, ChannelNumbers, LinkSettings, Overlap, PriSettings, Timeslots};
 pub use words::{
-    ChannelWish, Clearing, Event, IncomingCall, InterfaceOutput, LegKey, Order, Outgoing, Side,
+    ChannelWish, Clearing, Event, IncomingCall, InterfaceOutput, LegKey, Order, Outgoing,
+    Redirecting, ServiceStatus, Side,
 };

@@ -1,9 +1,9 @@
 //! What an interface is told before it starts: its side, its channels, every timer and counter.
 
-use call::{Cause, Location};
+use call::Location;
 use tdm::{TIMESLOTS, Timeslot};
 
-use crate::Side;
+use crate::{Dialect, Side};
 
 /// A set of timeslots of one span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -51,37 +51,6 @@ impl FromIterator<Timeslot> for Timeslots {
     }
 }
 
-/// What differs between the national and vendors' kinds of Q.931, as data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dialect {
-    /// As configurations name it.
-    pub name: &'static str,
-    /// SETUP says that the number is complete (element A1).
-    pub sending_complete: bool,
-    /// A user acknowledges the network's CONNECT; it need not. Q.931, §5.1.8.
-    pub user_acknowledges_connect: bool,
-    /// Wait for more digits unless SETUP says that the number is complete; otherwise only a SETUP
-    /// without any digit is answered by SETUP ACKNOWLEDGE.
-    pub overlap_receiving: bool,
-    /// A channel is asked for as preferred although the order said exclusive.
-    pub always_preferred: bool,
-    /// What a call is refused with that insists on a channel both sides have just taken: 34 by annex D,
-    /// 44 by §5.1.2 and by what engines in the field understand as a collision.
-    pub glare_cause: Cause,
-}
-
-impl Dialect {
-    /// EN 300 403.
-    pub const EURO_ISDN: Self = Self {
-        name: "euroisdn",
-        sending_complete: true,
-        user_acknowledges_connect: true,
-        overlap_receiving: false,
-        always_preferred: false,
-        glare_cause: Cause::CHANNEL_NOT_AVAILABLE,
-    };
-}
-
 /// Layer 2: Q.921, §5.9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkSettings {
@@ -99,16 +68,21 @@ pub struct LinkSettings {
     pub retry_millis: u32,
 }
 
+impl LinkSettings {
+    /// Q.921, §5.9, on a primary rate access.
+    pub const USUAL: Self = Self {
+        t200_millis: 1000,
+        t203_millis: 10_000,
+        n200: 3,
+        k: 7,
+        n201: 260,
+        retry_millis: 1000,
+    };
+}
+
 impl Default for LinkSettings {
     fn default() -> Self {
-        Self {
-            t200_millis: 1000,
-            t203_millis: 10_000,
-            n200: 3,
-            k: 7,
-            n201: 260,
-            retry_millis: 1000,
-        }
+        Self::USUAL
     }
 }
 
@@ -138,6 +112,8 @@ pub struct CallTimers {
     pub t313_millis: u32,
     /// RESTART sent.
     pub t316_millis: u32,
+    /// A segment received, more to come.
+    pub t314_millis: u32,
     /// STATUS ENQUIRY sent.
     pub t322_millis: u32,
     /// RESTARTs sent before a channel is given up.
@@ -161,10 +137,54 @@ impl CallTimers {
             t309_millis: 30_000,
             t310_millis: if user { 60_000 } else { 10_000 },
             t313_millis: 4000,
+            t314_millis: 4000,
             t316_millis: 120_000,
             t322_millis: 4000,
             n316: 2,
             n322: 3,
+        }
+    }
+}
+
+/// How digits cross that are not all in SETUP. Q.931, §5.1.3 and §5.2.4.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overlap {
+    /// Digits of an outgoing call that stand in SETUP; the rest follows the peer's SETUP ACKNOWLEDGE.
+    /// `None`: all of them (en bloc).
+    pub send_first: Option<u8>,
+    /// Wait for more digits unless SETUP says that the number is complete; otherwise only a SETUP without any
+    /// digit is answered by SETUP ACKNOWLEDGE.
+    pub receive: bool,
+    /// A number received has so many digits and is complete with the last; `None`: nobody knows, so the
+    /// peer says it, a `#` does, or T302.
+    pub digits: Option<u8>,
+}
+
+/// How B-channels are numbered on the line. Q.931, §4.5.13; ECMA-143, §8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChannelNumbers {
+    /// By their timeslot: 1 to 15 and 17 to 31.
+    #[default]
+    Timeslot,
+    /// Without a hole: 1 to 30. One of the two habits of QSIG on an E1.
+    Logical,
+}
+
+impl ChannelNumbers {
+    /// The number of a timeslot on the line.
+    pub const fn number(self, timeslot: Timeslot) -> u8 {
+        let index = timeslot.index() as u8;
+        match self {
+            Self::Logical if index > 16 => index - 1,
+            Self::Timeslot | Self::Logical => index,
+        }
+    }
+    /// The timeslots that are meant when these numbers stand on the line.
+    pub const fn timeslots(self, numbers: Timeslots) -> Timeslots {
+        let bits = numbers.bits();
+        match self {
+            Self::Timeslot => numbers,
+            Self::Logical => Timeslots::from_bits(bits & 0xFFFF | (bits & !0xFFFF) << 1),
         }
     }
 }
@@ -178,6 +198,10 @@ pub struct PriSettings {
     pub dialect: Dialect,
     /// The B-channels.
     pub channels: Timeslots,
+    /// How they are numbered on the line.
+    pub numbers: ChannelNumbers,
+    /// Digits one after the other.
+    pub overlap: Overlap,
     /// Layer 2.
     pub link: LinkSettings,
     /// Layer 3.
@@ -189,26 +213,50 @@ pub struct PriSettings {
 }
 
 impl PriSettings {
-    /// An E1 interface with EuroISDN and the usual timers.
-    pub const fn e1(side: Side) -> Self {
+    /// An interface of this dialect with its usual channels and timers.
+    pub const fn new(side: Side, dialect: Dialect) -> Self {
+        let user = matches!(side, Side::User);
+        let mut timers = CallTimers::of(side);
+        timers.t305_millis = dialect.t305_millis;
+        if user || dialect.symmetric {
+            timers.t310_millis = dialect.t310_user_millis;
+        }
         Self {
             side,
-            dialect: Dialect::EURO_ISDN,
-            channels: Timeslots::E1_PRI,
-            link: LinkSettings {
-                t200_millis: 1000,
-                t203_millis: 10_000,
-                n200: 3,
-                k: 7,
-                n201: 260,
-                retry_millis: 1000,
-            },
-            timers: CallTimers::of(side),
+            dialect,
+            channels: dialect.channels,
+            numbers: ChannelNumbers::Timeslot,
+            overlap: Overlap { send_first: None, receive: false, digits: None },
+            link: LinkSettings { t203_millis: dialect.t203_millis, ..LinkSettings::USUAL },
+            timers,
             location: match side {
                 Side::User => Location::User,
+                Side::Network if dialect.symmetric => Location::PrivateLocal,
                 Side::Network => Location::PublicLocal,
             },
             guard_millis: 100,
         }
+    }
+    /// An E1 interface with EuroISDN and the usual timers.
+    pub const fn e1(side: Side) -> Self {
+        Self::new(side, Dialect::EURO_ISDN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logical_numbers_have_no_hole_and_come_back_as_their_timeslots() {
+        for timeslot in Timeslots::E1_PRI.iter() {
+            for numbers in [ChannelNumbers::Timeslot, ChannelNumbers::Logical] {
+                let number = usize::from(numbers.number(timeslot));
+                let on_line: Timeslots = Timeslot::new(number).into_iter().collect();
+                assert_eq!(numbers.timeslots(on_line).iter().next(), Some(timeslot));
+            }
+        }
+        let last = Timeslot::new(31).map(|t| ChannelNumbers::Logical.number(t));
+        assert_eq!(last, Some(30));
     }
 }

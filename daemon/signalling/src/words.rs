@@ -26,6 +26,26 @@ pub struct ChannelWish {
     pub exclusive: bool,
 }
 
+/// From where and why a call was sent on. Q.931, §4.6.7 of Q.952; octet 3b of the redirecting number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Redirecting {
+    /// Whom the caller had wanted.
+    pub number: Number,
+    /// 0 unknown, 1 busy, 2 no reply, 4 deflection, 9 out of order, 10 by the called terminal, 15 unconditional.
+    pub reason: u8,
+}
+
+/// What a channel is good for, as maintenance messages say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceStatus {
+    /// Calls may use it.
+    InService,
+    /// Taken out for tests.
+    Maintenance,
+    /// Taken out.
+    OutOfService,
+}
+
 /// An outgoing call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -37,6 +57,10 @@ pub struct Outgoing {
     pub called: Number,
     /// Who calls.
     pub calling: Option<Number>,
+    /// The caller's name, sent as the dialect has it and where it has it.
+    pub name: Option<String>,
+    /// From where the call was sent on.
+    pub redirecting: Option<Redirecting>,
     /// Speech, coded so.
     pub law: Law,
 }
@@ -51,6 +75,8 @@ pub enum Order {
     Proceed { key: LegKey },
     /// ALERTING; `in_band`: we play something (progress indicator 8).
     Alert { key: LegKey, in_band: bool },
+    /// More digits of an outgoing call that was begun without all of them. INFORMATION.
+    Digits { key: LegKey, digits: String, complete: bool },
     /// PROGRESS with indicator 8: early sound without ringing.
     Progress { key: LegKey, cause: Option<Cause> },
     /// CONNECT.
@@ -62,6 +88,8 @@ pub enum Order {
     Release { key: LegKey },
     /// RESTART of one channel, or of the whole interface.
     Restart { timeslot: Option<Timeslot> },
+    /// SERVICE: takes a channel out of use at both ends, or puts it back. Nothing where the dialect has none.
+    Service { timeslot: Timeslot, status: ServiceStatus },
     /// The physical line came up or went down.
     Line { up: bool },
 }
@@ -77,8 +105,10 @@ pub struct IncomingCall {
     pub called: Number,
     /// Who calls.
     pub calling: Option<Number>,
-    /// Display text, when any.
-    pub display: Option<String>,
+    /// The caller's name, when it was sent and may be shown.
+    pub name: Option<String>,
+    /// From where the call was sent on. A restricted number is kept for tracing and never shown.
+    pub redirecting: Option<Redirecting>,
 }
 
 /// Why and by whom a call is cleared.
@@ -102,6 +132,8 @@ pub enum Event {
     LinkDown,
     /// SETUP received and sound.
     Incoming(IncomingCall),
+    /// The caller's name, which came after SETUP.
+    Named { key: LegKey, name: String },
     /// CALL PROCEEDING or SETUP ACKNOWLEDGE: the channel is settled, its receive path may be opened.
     Proceeding { key: LegKey, timeslot: Timeslot, in_band: bool },
     /// ALERTING.
@@ -121,6 +153,8 @@ pub enum Event {
     Restarted { timeslot: Option<Timeslot> },
     /// RESTART failed N316 times, or RELEASE went unanswered twice: out of service until restarted.
     ChannelFailed { timeslot: Timeslot },
+    /// The far end changed what a channel is good for, or acknowledged that we did.
+    Service { timeslot: Timeslot, status: ServiceStatus },
 }
 
 /// What `poll` yields.

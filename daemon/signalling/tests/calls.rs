@@ -4,7 +4,7 @@ mod bench;
 
 use bench::{Bench, NETWORK, USER, outgoing, slot};
 use call::{Cause, Location, Number, NumberType, Plan, Presentation, Screening};
-use signalling::{Clearing, Dialect, Event, LegKey, Order, PriSettings, Side};
+use signalling::{Clearing, Dialect, Event, LegKey, Order, Overlap, PriSettings, Side};
 
 const SETUP: u8 = 0x05;
 const DISCONNECT: u8 = 0x45;
@@ -217,7 +217,7 @@ fn network_chooses_the_channel_when_setup_leaves_it_open_or_the_preferred_one_is
     bench.call(NETWORK, outgoing(3, 2, true));
     bench.run_millis(50);
     bench.incoming(USER);
-    let taken = signalling::q931::ChannelId::contents(slot(2), false);
+    let taken = signalling::q931::ChannelId::contents(2, false);
     let setup = [&setup[..11], &[0x18, 3], &taken, &setup[11..]].concat();
     let information = [&[0, 1, 2, 2][..], &setup].concat();
     bench.inject(USER, &information);
@@ -323,10 +323,10 @@ fn call_without_link_ends_at_once() {
 
 #[test]
 fn digits_are_collected_until_the_number_is_complete_or_t302_runs_out() {
-    let patient = Dialect { overlap_receiving: true, ..Dialect::EURO_ISDN };
+    let patient = Overlap { receive: true, ..Overlap::default() };
     let open = Dialect { sending_complete: false, ..Dialect::EURO_ISDN };
     let user = PriSettings { dialect: open, ..PriSettings::e1(Side::User) };
-    let network = PriSettings { dialect: patient, ..PriSettings::e1(Side::Network) };
+    let network = PriSettings { overlap: patient, ..PriSettings::e1(Side::Network) };
     let mut bench = Bench::with(1, user, network).brought_up();
     bench.call(USER, outgoing(1, 9, true));
     bench.run_millis(50);
@@ -340,7 +340,7 @@ fn digits_are_collected_until_the_number_is_complete_or_t302_runs_out() {
 
     let mut bench = {
         let user = PriSettings { dialect: open, ..PriSettings::e1(Side::User) };
-        let network = PriSettings { dialect: patient, ..PriSettings::e1(Side::Network) };
+        let network = PriSettings { overlap: patient, ..PriSettings::e1(Side::Network) };
         Bench::with(1, user, network).brought_up()
     };
     bench.call(USER, outgoing(1, 9, true));

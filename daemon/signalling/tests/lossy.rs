@@ -57,6 +57,8 @@ impl Exchange {
                 channel: ChannelWish { timeslot: slot(timeslot), exclusive: true },
                 called: Number::unknown(format!("{:05}{outcome:03}", key.0)),
                 calling: None,
+                name: None,
+                redirecting: None,
                 law: Law::A,
             },
         );

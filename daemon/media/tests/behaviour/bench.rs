@@ -271,7 +271,8 @@ impl Bench {
             timeslot: slot(timeslot),
             called: Number::unknown("4000"),
             calling: Some(Number::unknown("5551")),
-            display: None,
+            name: None,
+            redirecting: None,
         };
         self.tell(n, Event::Incoming(call));
         key

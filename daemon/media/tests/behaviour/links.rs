@@ -190,6 +190,8 @@ fn an_incoming_call_is_answered_and_numbers_arrive_with_all_they_say() {
         channel: ChannelWish { timeslot: slot(9), exclusive: true },
         called: Number::unknown("4000"),
         calling: Some(calling.clone()),
+        name: None,
+        redirecting: None,
         law: Law::A,
     }));
     pair.pass(20);

@@ -583,6 +583,8 @@ impl World {
             channel: ChannelWish { timeslot, exclusive: self.rng.chance(0.3) },
             called: Number::unknown("4000"),
             calling: self.rng.chance(0.8).then(|| Number::unknown("5551")),
+            name: None,
+            redirecting: None,
             law: Law::A,
         })
     }

@@ -114,6 +114,10 @@ pub struct Call {
     pub attempts: u8,
     /// The first reason to clear it, which is the verdict.
     pub clearing: Option<Clearing>,
+    /// Digits of the number that did not go out yet. Overlap sending.
+    pub digits_left: String,
+    /// The peer was told that the number is complete.
+    pub said_complete: bool,
     /// What is told of it once its number is complete.
     pub offer: Option<IncomingCall>,
 }
@@ -141,6 +145,8 @@ impl Call {
             setup: Vec::new(),
             attempts: 1,
             clearing: None,
+            digits_left: String::new(),
+            said_complete: false,
             offer: None,
         }
     }
@@ -190,6 +196,15 @@ impl Call {
         if let Some(offer) = &mut self.offer {
             let room = 32_usize.saturating_sub(offer.called.digits.len());
             offer.called.digits.extend(digits.chars().take(room));
+        }
+    }
+    /// Takes the terminator off a number that has one and more than it.
+    pub fn end_number(&mut self) {
+        if let Some(offer) = &mut self.offer
+            && offer.called.digits.len() > 1
+            && offer.called.digits.ends_with('#')
+        {
+            offer.called.digits.pop();
         }
     }
     /// Whether the number has no digit yet.

@@ -2,7 +2,7 @@
 
 use tdm::Timeslot;
 
-use crate::Timeslots;
+use crate::{ChannelNumbers, Timeslots};
 
 /// Which channel, or channels, a message speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +63,16 @@ impl ChannelId {
         };
         Some(Self { exclusive, slots, any: false })
     }
-    /// The contents of an element that names one channel.
-    pub fn contents(timeslot: Timeslot, exclusive: bool) -> [u8; 3] {
+    /// The same with the numbers on the line read as `numbers` says.
+    #[must_use]
+    pub const fn numbered(self, numbers: ChannelNumbers) -> Self {
+        Self { slots: numbers.timeslots(self.slots), ..self }
+    }
+    /// The contents of an element that names one channel by its number on the line.
+    pub const fn contents(number: u8, exclusive: bool) -> [u8; 3] {
         let choice = if exclusive { EXCLUSIVE } else { 0 };
         let first = EXTENSION | PRIMARY_RATE | choice | AS_INDICATED;
-        [first, EXTENSION | B_CHANNELS, EXTENSION | timeslot.index() as u8]
+        [first, EXTENSION | B_CHANNELS, EXTENSION | number]
     }
 }
 
@@ -104,12 +109,12 @@ mod tests {
     #[test]
     fn single_channel_survives_its_own_octets() {
         for (n, exclusive) in (1..32).zip([true, false].into_iter().cycle()) {
-            let timeslot = Timeslot::new(n).expect("below 32");
-            let parsed = ChannelId::parse(&ChannelId::contents(timeslot, exclusive));
+            let timeslot = Timeslot::new(usize::from(n)).expect("below 32");
+            let parsed = ChannelId::parse(&ChannelId::contents(n, exclusive));
             assert_eq!(parsed, Some(ChannelId::one(timeslot, exclusive)));
             assert_eq!(parsed.and_then(|id| id.single()), Some(timeslot));
         }
-        let usual = ChannelId::contents(Timeslot::new(5).expect("below 32"), true);
+        let usual = ChannelId::contents(5, true);
         assert_eq!(usual, [0xA9, 0x83, 0x85]);
     }
 

@@ -1,12 +1,15 @@
 //! Writing a message: header, then elements in ascending order of their codes. Q.931, §4.5.1.
 
 use call::{Cause, Location, Number};
-use tdm::{Law, Timeslot};
+use tdm::Law;
 
 use super::channels::ChannelId;
 use super::element::code;
+use super::facility::compose_calling_name;
 use super::header::{CallReference, DISCRIMINATOR, MessageType};
 use super::number::{compose_called, compose_calling};
+use super::redirecting::compose_redirecting;
+use crate::{Dialect, NameCarrier, Redirecting, Side};
 
 /// A message in the making. Call the methods in the order in which they stand here: it is the standard's.
 #[derive(Clone, Debug)]
@@ -51,13 +54,37 @@ impl Composer {
     pub fn call_state(self, state: u8) -> Self {
         self.element(code::CALL_STATE, &[state & 0x3F])
     }
-    /// On which channel.
+    /// On which channel, by its number on the line, and whether no other will do.
     #[must_use]
-    pub fn channel(self, channel: Option<(Timeslot, bool)>) -> Self {
+    pub fn channel(self, channel: Option<(u8, bool)>) -> Self {
         match channel {
-            Some((timeslot, exclusive)) => self
-                .element(code::CHANNEL_IDENTIFICATION, &ChannelId::contents(timeslot, exclusive)),
+            Some((number, exclusive)) => {
+                self.element(code::CHANNEL_IDENTIFICATION, &ChannelId::contents(number, exclusive))
+            }
             None => self,
+        }
+    }
+    /// The caller's name in a facility element, where `dialect` has it there.
+    #[must_use]
+    pub fn name_in_facility(self, name: Option<&str>, dialect: &Dialect) -> Self {
+        let contents = name.map(|name| ascii(name, dialect.name_octets_max));
+        match contents.and_then(|name| compose_calling_name(dialect.names, &name)) {
+            Some(contents) => self.element(code::FACILITY, &contents),
+            None => self,
+        }
+    }
+    /// The caller's name as display text, where `dialect` has it there.
+    #[must_use]
+    pub fn name_in_display(self, name: Option<&str>, dialect: &Dialect, side: Side) -> Self {
+        let Some(name) = name.map(|name| ascii(name, dialect.name_octets_max)) else { return self };
+        match dialect.names {
+            NameCarrier::DisplayFromNetwork if side == Side::Network && !name.is_empty() => {
+                self.element(code::DISPLAY, name.as_bytes())
+            }
+            NameCarrier::MarkedDisplay if !name.is_empty() => {
+                self.element(code::DISPLAY, &[&[0xB1], name.as_bytes()].concat())
+            }
+            _ => self,
         }
     }
     /// The channels as somebody else wrote them.
@@ -93,6 +120,14 @@ impl Composer {
         }
         self.element(code::CALLED_NUMBER, &compose_called(number))
     }
+    /// From where the call was sent on.
+    #[must_use]
+    pub fn redirecting(self, redirecting: Option<&Redirecting>) -> Self {
+        match redirecting {
+            Some(from) => self.element(code::REDIRECTING_NUMBER, &compose_redirecting(from)),
+            None => self,
+        }
+    }
     /// What is restarted: 0 channels, 6 the interface. Q.931, §4.5.25.
     #[must_use]
     pub fn restart(self, class: u8) -> Self {
@@ -104,10 +139,16 @@ impl Composer {
     }
 
     fn element(mut self, which: u8, contents: &[u8]) -> Self {
-        // No contents written here is longer than a number of 32 digits.
+        // No contents written here is longer than a name of 80 octets with its marks.
         let len = contents.len().min(usize::from(u8::MAX));
         self.0.extend([which, len as u8]);
         self.0.extend(contents.iter().take(len));
         self
     }
+}
+
+/// What of a name every display shows: printable ASCII, at most so many octets.
+fn ascii(name: &str, octets_max: u8) -> String {
+    let printable = name.chars().filter(|character| matches!(character, ' '..='~'));
+    printable.take(usize::from(octets_max)).collect()
 }

@@ -4,15 +4,18 @@
 pub mod code {
     //! Codes of codeset 0. Q.931, table 4-3.
     pub const SEGMENTED_MESSAGE: u8 = 0x00;
+    pub const CHANGE_STATUS: u8 = 0x01;
     pub const BEARER_CAPABILITY: u8 = 0x04;
     pub const CAUSE: u8 = 0x08;
     pub const CALL_STATE: u8 = 0x14;
     pub const CHANNEL_IDENTIFICATION: u8 = 0x18;
+    pub const FACILITY: u8 = 0x1C;
     pub const PROGRESS_INDICATOR: u8 = 0x1E;
     pub const DISPLAY: u8 = 0x28;
     pub const KEYPAD: u8 = 0x2C;
     pub const CALLING_NUMBER: u8 = 0x6C;
     pub const CALLED_NUMBER: u8 = 0x70;
+    pub const REDIRECTING_NUMBER: u8 = 0x74;
     pub const RESTART_INDICATOR: u8 = 0x79;
     /// One octet, no contents.
     pub const SENDING_COMPLETE: u8 = 0xA1;

@@ -10,7 +10,8 @@ use super::compose::Composer;
 use super::global::Restarts;
 use super::header::{Header, MessageType};
 use super::message::Body;
-use crate::{Clearing, Event, LegKey, Order, PriSettings, Side, Timeslots};
+use super::segments::{Segmented, Segments};
+use crate::{Clearing, Event, LegKey, Maintenance, Order, PriSettings, Side, Timeslots};
 
 /// What [`Engine::poll`] yields until there is nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,18 @@ pub struct Counters {
     pub bad_element: u64,
     /// Both sides took the same channel.
     pub glare: u64,
+    /// Calls a timer ended: T301 to T303, T304, T308 to T310, T313, T322.
+    pub timeouts: u64,
+    /// RESTARTs of the peer.
+    pub restarts: u64,
+    /// SERVICE messages of the peer.
+    pub services: u64,
+    /// Pieces of messages that fitted nowhere, or whose rest did not come. Annex H.
+    pub segments_lost: u64,
+    /// Calls of the peer.
+    pub incoming: u64,
+    /// Calls of ours.
+    pub outgoing: u64,
 }
 
 /// Call control of one interface. Takes one input at `now`; drain [`Engine::poll`] before the next.
@@ -43,6 +56,9 @@ pub struct Engine {
     pub(super) outputs: VecDeque<EngineOutput>,
     pub(super) restarts: Restarts,
     pub(super) failed: Timeslots,
+    /// Channels the far end took out of service by maintenance messages.
+    pub(super) out_of_service: Timeslots,
+    segments: Segments,
     pub(super) link_up: bool,
     pub(super) counters: Counters,
     freed: [Instant; TIMESLOTS],
@@ -59,6 +75,8 @@ impl Engine {
             outputs: VecDeque::new(),
             restarts: Restarts::default(),
             failed: Timeslots::NONE,
+            out_of_service: Timeslots::NONE,
+            segments: Segments::default(),
             link_up: false,
             counters: Counters::default(),
             freed: [Instant::default(); TIMESLOTS],
@@ -81,16 +99,29 @@ impl Engine {
     /// When [`Engine::elapsed`] is due.
     pub fn deadline(&self) -> Option<Instant> {
         let calls = self.calls.values().filter_map(|call| call.timer.map(|(_, due)| due));
-        calls.chain(self.restarts.due()).min()
+        calls.chain(self.restarts.due()).chain(self.segments.due()).min()
     }
 
     /// A message of the peer.
     pub fn message(&mut self, now: Instant, octets: &[u8]) {
+        let t314 = now.plus_millis(u64::from(self.settings.timers.t314_millis));
+        match self.segments.take(octets, t314) {
+            Segmented::Whole => self.whole_message(now, octets),
+            Segmented::Complete(message) => self.whole_message(now, &message),
+            Segmented::Kept => {}
+            Segmented::Discarded => self.counters.segments_lost += 1,
+        }
+    }
+    fn whole_message(&mut self, now: Instant, octets: &[u8]) {
+        let maintenance = octets.first().and_then(|&octet| Maintenance::of(octet));
+        if let Some(coding) = maintenance.filter(|_| self.settings.dialect.has_maintenance()) {
+            return self.maintenance(coding, octets);
+        }
         let Ok((header, elements)) = Header::parse(octets) else {
             self.counters.malformed += 1;
             return;
         };
-        let body = Body::parse(elements);
+        let body = Body::parse_for(elements, &self.settings);
         if header.call.is_global() {
             return self.global(now, header, &body);
         }
@@ -144,13 +175,15 @@ impl Engine {
             M::Information if !ours && phase == Phase::Overlap => {
                 self.on_information(now, call, body)
             }
+            M::Facility => self.on_facility(call, body),
+            // What we do not offer is refused in its own words, and the call goes on. Q.932, §6; Q.931, §5.6.
+            M::Hold => self.refuse_service(call, M::HoldReject),
+            M::Retrieve => self.refuse_service(call, M::RetrieveReject),
+            M::Suspend => self.refuse_service(call, M::SuspendReject),
             // A SETUP again is T303's repetition, §5.8.3.2 e; the others say nothing we need.
-            M::Setup
-            | M::Information
-            | M::Notify
-            | M::Facility
-            | M::UserInformation
-            | M::CongestionControl => Some(call),
+            M::Setup | M::Information | M::Notify | M::UserInformation | M::CongestionControl => {
+                Some(call)
+            }
             M::ConnectAcknowledge | M::Progress if phase == Phase::Active => Some(call),
             // They crossed our clearing message.
             M::SetupAcknowledge
@@ -175,6 +208,12 @@ impl Engine {
         match order {
             Order::Call(outgoing) => self.order_call(now, outgoing),
             Order::Restart { timeslot } => self.order_restart(now, timeslot),
+            Order::Service { timeslot, status } => {
+                self.order_service(Timeslots::NONE.with(timeslot, true), status);
+            }
+            Order::Digits { key, digits, complete } => {
+                self.with_key(key, |engine, call| engine.more_digits(now, call, &digits, complete));
+            }
             Order::Line { .. } => {}
             Order::Proceed { key } => self.with_key(key, |engine, call| engine.proceed(call)),
             Order::Alert { key, in_band } => {
@@ -217,8 +256,12 @@ impl Engine {
             }
         }
         self.restart_elapsed(now);
+        self.counters.segments_lost += self.segments.elapsed(now) as u64;
     }
     fn expired(&mut self, now: Instant, call: Call, timer: Timer) -> Option<Call> {
+        // T302 says that the number is complete, T305 and T306 that it is time to go on.
+        let is_fault = !matches!(timer, Timer::T302 | Timer::T305 | Timer::T306 | Timer::Listening);
+        self.counters.timeouts += u64::from(is_fault);
         match timer {
             Timer::T302 => self.on_number_timeout(now, call),
             Timer::T303 => self.on_setup_timeout(now, call),
@@ -262,6 +305,7 @@ impl Engine {
     /// Layer 2 is down. Active calls wait for T309, the others are over. Q.931, §5.8.9.
     pub fn link_down(&mut self, now: Instant) {
         self.link_up = false;
+        self.segments.clear();
         for id in self.ids(|_| true) {
             let Some(mut call) = self.calls.remove(&id) else { continue };
             if call.phase != Phase::Active || self.settings.timers.t309_millis == 0 {
@@ -289,6 +333,10 @@ impl Engine {
     }
     pub(super) fn send(&mut self, message: Composer) {
         self.outputs.push_back(EngineOutput::Send(message.finish()));
+    }
+    /// A channel as a message names it.
+    pub(super) fn named(&self, timeslot: Timeslot, exclusive: bool) -> (u8, bool) {
+        (self.settings.numbers.number(timeslot), exclusive)
     }
     pub(super) fn compose(&self, call: &Call, message: MessageType) -> Composer {
         Composer::new(call.id.reference(), message)
@@ -322,6 +370,10 @@ impl Engine {
     pub(super) fn is_usable(&self, timeslot: Timeslot) -> bool {
         self.settings.channels.has(timeslot) && !self.failed.has(timeslot)
     }
+    /// Whether a call of ours may go on `timeslot`: the far end has not taken it out of service.
+    pub(super) fn is_offered_to_us(&self, timeslot: Timeslot) -> bool {
+        self.is_usable(timeslot) && !self.out_of_service.has(timeslot)
+    }
     pub(super) fn note_free(&mut self, now: Instant, timeslot: Timeslot) {
         if let Some(freed) = self.freed.get_mut(timeslot.index()) {
             *freed = now;
@@ -331,7 +383,7 @@ impl Engine {
     /// last, so that the two rarely meet.
     pub(super) fn free_channel(&self, now: Instant) -> Option<Timeslot> {
         let busy: Timeslots = self.calls.values().filter_map(|call| call.timeslot).collect();
-        let free = |t: &Timeslot| self.is_usable(*t) && !busy.has(*t);
+        let free = |t: &Timeslot| self.is_offered_to_us(*t) && !busy.has(*t);
         let freed = |t: Timeslot| self.freed.get(t.index()).copied().unwrap_or_default();
         let guard_millis = u64::from(self.settings.guard_millis);
         let rested = |t: &Timeslot| {

@@ -1,24 +1,29 @@
 //! How calls begin. Q.931, §5.1 and §5.2.
 
-use call::{Cause, Number};
+use call::{Cause, Number, Presentation};
 use tdm::{Instant, Timeslot};
 
 use super::call::{Call, CallId, Phase, Timer};
 use super::channels::ChannelId;
 use super::engine::Engine;
+use super::facility::CallingName;
 use super::header::MessageType;
 use super::message::{Bearer, Body, Found, ProgressElement};
 use crate::{ChannelWish, Clearing, Event, IncomingCall, Outgoing, Side};
 
+/// Ends a number that is dialled digit by digit, where nobody knows its length.
+const TERMINATOR: char = '#';
+
 impl Engine {
     /// SETUP. Without link or channel the call ends at once: the next trunk may have one.
     pub(super) fn order_call(&mut self, now: Instant, outgoing: Outgoing) {
-        let Outgoing { key, channel, called, calling, law } = outgoing;
+        let Outgoing { key, channel, mut called, calling, name, redirecting, law } = outgoing;
         let ChannelWish { timeslot, exclusive } = channel;
+        self.counters.outgoing += 1;
         let taken = self.occupant(timeslot).is_some();
         let refusal = if !self.link_up {
             Some(Cause::NETWORK_OUT_OF_ORDER)
-        } else if taken || !self.is_usable(timeslot) || self.restarts.covers(timeslot) {
+        } else if taken || !self.is_offered_to_us(timeslot) || self.restarts.covers(timeslot) {
             Some(Cause::CHANNEL_NOT_AVAILABLE)
         } else {
             None
@@ -29,15 +34,26 @@ impl Engine {
             self.tell(Event::Ended { key, timeslot: Some(timeslot), clearing, glare });
             return;
         }
-        let exclusive = exclusive && !self.settings.dialect.always_preferred;
         let mut call = Call::outgoing(self.next_reference(), key, timeslot, exclusive);
+        let at_first = self.settings.overlap.send_first.map_or(usize::MAX, usize::from);
+        if let Some((at, _)) = called.digits.char_indices().nth(at_first) {
+            call.digits_left = called.digits.split_off(at);
+        }
+        let dialect = &self.settings.dialect;
+        call.said_complete = dialect.sending_complete && self.settings.overlap.send_first.is_none();
+        // A withheld number does not go out with its owner's name.
+        let shown = |number: &Number| number.presentation == Presentation::Allowed;
+        let name = name.as_deref().filter(|_| calling.as_ref().is_none_or(shown));
         call.setup = self
             .compose(&call, MessageType::Setup)
-            .sending_complete(self.settings.dialect.sending_complete)
+            .sending_complete(call.said_complete)
             .speech(law)
-            .channel(Some((timeslot, exclusive)))
+            .channel(Some(self.named(timeslot, exclusive)))
+            .name_in_facility(name, dialect)
+            .name_in_display(name, dialect, self.settings.side)
             .calling(calling.as_ref())
             .called(&called)
+            .redirecting(redirecting.as_ref())
             .finish();
         self.send_setup(now, &mut call);
         self.keep(Some(call));
@@ -94,7 +110,39 @@ impl Engine {
         call: Call,
         body: &Body<'_>,
     ) -> Option<Call> {
-        self.on_early_answer(now, call, body, Phase::Overlap, Timer::T304)
+        let call = self.on_early_answer(now, call, body, Phase::Overlap, Timer::T304)?;
+        let said = call.said_complete;
+        self.more_digits(now, call, "", !said)
+    }
+    /// INFORMATION with what is left of the number and `digits`, as soon as the peer takes them. §5.1.3.
+    ///
+    /// `complete`: nothing more will come. Digits for a call that is on its way already mean nothing any more.
+    pub(super) fn more_digits(
+        &mut self,
+        now: Instant,
+        mut call: Call,
+        digits: &str,
+        complete: bool,
+    ) -> Option<Call> {
+        if !call.id.ours || !matches!(call.phase, Phase::Setup | Phase::Overlap) {
+            return Some(call);
+        }
+        call.digits_left.push_str(digits);
+        if call.phase == Phase::Setup {
+            return Some(call);
+        }
+        // §5.1.3: the mark goes with the last digits; a dialect without it just stops.
+        let mark = complete && !call.said_complete && self.settings.dialect.sending_complete;
+        if call.digits_left.is_empty() && !mark {
+            return Some(call);
+        }
+        call.said_complete |= mark;
+        let number = Number::unknown(std::mem::take(&mut call.digits_left));
+        let message =
+            self.compose(&call, MessageType::Information).sending_complete(mark).called(&number);
+        self.send(message);
+        call.timer = Timer::T304.from(now, &self.settings.timers);
+        Some(call)
     }
     pub(super) fn on_call_proceeding(
         &mut self,
@@ -164,7 +212,8 @@ impl Engine {
     pub(super) fn on_connect(&mut self, now: Instant, call: Call, body: &Body<'_>) -> Option<Call> {
         let call = self.settle(now, call, body)?;
         let dialect = self.settings.dialect;
-        if self.settings.side == Side::Network || dialect.user_acknowledges_connect {
+        let always = self.settings.side == Side::Network || dialect.symmetric;
+        if always || dialect.user_acknowledges_connect {
             let message = self.compose(&call, MessageType::ConnectAcknowledge);
             self.send(message);
         }
@@ -190,12 +239,18 @@ impl Engine {
                     timeslot,
                     called,
                     calling: body.calling.good().cloned(),
-                    display: body.display_text(),
+                    name: body.calling_name(),
+                    redirecting: body.redirecting.good().cloned(),
                 };
-                let wait =
-                    self.settings.dialect.overlap_receiving || offer.called.digits.is_empty();
-                let call = Call::incoming(id, offer);
-                let kept = if wait && !body.sending_complete {
+                self.counters.incoming += 1;
+                let digits = &offer.called.digits;
+                let wait = self.settings.overlap.receive || digits.is_empty();
+                let complete = body.sending_complete || self.is_complete(digits);
+                let mut call = Call::incoming(id, offer);
+                if complete && self.settings.overlap.receive {
+                    call.end_number();
+                }
+                let kept = if wait && !complete {
                     self.ask_for_digits(now, call)
                 } else {
                     self.announce(call)
@@ -233,8 +288,8 @@ impl Engine {
             return Err(Cause::MANDATORY_ELEMENT_MISSING);
         }
         body.bearer.demand()?;
-        // A network always names the channel; a user may leave it open.
-        if self.settings.side == Side::User {
+        // A network always names the channel; a user may leave it open, and so may anybody where both are alike.
+        if self.settings.side == Side::User && !self.settings.dialect.symmetric {
             body.channel.demand()?;
         }
         Ok(())
@@ -246,6 +301,11 @@ impl Engine {
             return other(self);
         };
         let rival = self.occupant(named);
+        if rival.is_none() && self.failed.has(named) && !self.restarts.covers(named) {
+            // Whatever went wrong there: the far end thinks it idle, and so do we.
+            self.failed = self.failed.with(named, false);
+            self.tell(Event::Restarted { timeslot: Some(named) });
+        }
         if self.is_usable(named) && rival.is_none() {
             return Ok(named);
         }
@@ -317,10 +377,27 @@ impl Engine {
             Some(number) => call.add_digits(&number.digits),
             None => call.add_digits(&digits(body.keypad)),
         }
-        if body.sending_complete {
+        let so_far = call.offer.as_ref().map_or("", |offer| offer.called.digits.as_str());
+        if body.sending_complete || self.is_complete(so_far) {
+            call.end_number();
             return self.announce(call);
         }
         call.timer = Timer::T302.from(now, &self.settings.timers);
+        Some(call)
+    }
+    /// Whether a number that is dialled digit by digit is complete by itself. §5.2.4.
+    fn is_complete(&self, digits: &str) -> bool {
+        let enough = self.settings.overlap.digits.is_some_and(|n| digits.len() >= usize::from(n));
+        self.settings.overlap.receive && (enough || digits.ends_with(TERMINATOR))
+    }
+    /// The caller's name may come after SETUP: NI-2, QSIG.
+    pub(super) fn on_facility(&mut self, mut call: Call, body: &Body<'_>) -> Option<Call> {
+        let Some(CallingName::Allowed(name)) = &body.name else { return Some(call) };
+        match &mut call.offer {
+            Some(offer) if !call.announced => offer.name = Some(name.clone()),
+            _ if !call.id.ours => self.tell(Event::Named { key: call.key, name: name.clone() }),
+            _ => {}
+        }
         Some(call)
     }
     /// T302: what is there must do. §5.2.4.
@@ -333,7 +410,8 @@ impl Engine {
 
     /// Sends an answer to SETUP; the first of them names the channel.
     fn answer(&mut self, call: &mut Call, message: MessageType, in_band: bool) {
-        let channel = call.timeslot.filter(|_| !call.settled).map(|timeslot| (timeslot, true));
+        let channel = call.timeslot.filter(|_| !call.settled);
+        let channel = channel.map(|timeslot| self.named(timeslot, true));
         call.settled = true;
         let message =
             self.compose(call, message).channel(channel).in_band(in_band, self.settings.location);
@@ -375,14 +453,14 @@ impl Engine {
         }
         self.answer(&mut call, MessageType::Connect, false);
         // §5.1.8: a network does not wait for an acknowledgement; §5.2.8: a user does.
-        match self.settings.side {
-            Side::Network => self.on_connected(call),
-            Side::User => {
-                call.phase = Phase::Connecting;
-                call.timer = Timer::T313.from(now, &self.settings.timers);
-                Some(call)
-            }
+        // Where both are alike both wait. ECMA-143, §10.1.7.
+        let waits = self.settings.side == Side::User || self.settings.dialect.symmetric;
+        if !waits {
+            return self.on_connected(call);
         }
+        call.phase = Phase::Connecting;
+        call.timer = Timer::T313.from(now, &self.settings.timers);
+        Some(call)
     }
 }
 

@@ -78,7 +78,7 @@ impl Engine {
         self.restarts.current = Some(InProgress { what, attempts, due });
         let class = if what.is_some() { CLASS_CHANNELS } else { CLASS_INTERFACE };
         let message = Self::global_message(MessageType::Restart, false)
-            .channel(what.map(|timeslot| (timeslot, true)))
+            .channel(what.map(|timeslot| self.named(timeslot, true)))
             .restart(class);
         self.send(message);
     }
@@ -103,6 +103,28 @@ impl Engine {
             self.failed = self.failed.with(timeslot, true);
             self.tell(Event::ChannelFailed { timeslot });
         }
+        if current.what.is_none() {
+            self.restart_one_by_one();
+        }
+        self.next_restart(now);
+    }
+    /// The peer does not take a RESTART of the whole interface; that of a channel it may.
+    fn restart_one_by_one(&mut self) {
+        for timeslot in self.settings.channels.iter() {
+            if !self.restarts.waiting.contains(&Some(timeslot)) {
+                self.restarts.waiting.push_back(Some(timeslot));
+            }
+        }
+    }
+    /// A STATUS on the global reference: when a RESTART of ours is out, the peer does not know it. That of the
+    /// interface is tried channel by channel then; a channel whose RESTART it does not know is idle there, for
+    /// layer 2 works and there is no call of ours on it.
+    fn on_global_status(&mut self, now: Instant) {
+        let Some(current) = self.restarts.current.take() else { return };
+        match current.what {
+            None => self.restart_one_by_one(),
+            Some(timeslot) => self.came_back(now, Some(Timeslots::NONE.with(timeslot, true))),
+        }
         self.next_restart(now);
     }
 
@@ -112,6 +134,7 @@ impl Engine {
         match MessageType::from_code(header.code) {
             Some(MessageType::Restart) if !to_us => self.on_restart(now, body),
             Some(MessageType::RestartAcknowledge) if to_us => self.on_restart_acknowledge(now),
+            Some(MessageType::Status) if to_us => self.on_global_status(now),
             Some(MessageType::Status) => {}
             _ => {
                 self.counters.unexpected += 1;
@@ -132,6 +155,7 @@ impl Engine {
     }
     /// §5.5.2: calls there end without a word, and the answer names the same channels.
     fn on_restart(&mut self, now: Instant, body: &Body<'_>) {
+        self.counters.restarts += 1;
         let class = match body.restart.demand() {
             Ok(&class) => class,
             Err(cause) => return self.bad_restart(cause),

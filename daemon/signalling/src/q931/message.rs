@@ -4,7 +4,10 @@ use call::{Cause, Location, Number};
 
 use super::channels::ChannelId;
 use super::element::{Element, Elements, code};
+use super::facility::{CallingName, calling_name};
 use super::number::{parse_called, parse_calling};
+use super::redirecting::parse_redirecting;
+use crate::{ChannelNumbers, PriSettings, Redirecting};
 
 /// What became of the search for an element.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,6 +125,9 @@ pub struct Body<'a> {
     pub progress: Found<ProgressElement>,
     pub progress_second: Found<ProgressElement>,
     pub display: &'a [u8],
+    /// The caller's name of a facility element.
+    pub name: Option<CallingName>,
+    pub redirecting: Found<Redirecting>,
     pub keypad: &'a [u8],
     pub calling: Found<Number>,
     pub called: Found<Number>,
@@ -133,15 +139,26 @@ pub struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Understands what stands behind the header. Nothing a peer sends is an error here.
+    /// Understands what stands behind the header, by the standard alone. Nothing a peer sends is an error here.
     pub fn parse(octets: &'a [u8]) -> Self {
+        Self::parse_with(octets, ChannelNumbers::Timeslot, false)
+    }
+    /// As [`Body::parse`], with the habits of one interface.
+    pub fn parse_for(octets: &'a [u8], settings: &PriSettings) -> Self {
+        Self::parse_with(octets, settings.numbers, settings.dialect.has_maintenance())
+    }
+    fn parse_with(octets: &'a [u8], numbers: ChannelNumbers, has_maintenance: bool) -> Self {
         let mut body = Self::default();
         for element in Elements::of(octets).filter(|element| element.codeset == 0) {
-            body.take(element);
+            // Change status is known where there is maintenance, and as unknown as any other elsewhere.
+            if element.code != code::CHANGE_STATUS || !has_maintenance {
+                body.take(element, numbers);
+            }
         }
         body
     }
-    fn take(&mut self, Element { code: which, contents, .. }: Element<'a>) {
+    fn take(&mut self, element: Element<'a>, numbers: ChannelNumbers) {
+        let Element { code: which, contents, .. } = element;
         match which {
             code::SENDING_COMPLETE => self.sending_complete = true,
             code::BEARER_CAPABILITY => self.bearer.take(bearer(contents)),
@@ -151,13 +168,16 @@ impl<'a> Body<'a> {
                 if self.channel == Found::Absent {
                     self.channel_contents = contents;
                 }
-                self.channel.take(ChannelId::parse(contents));
+                self.channel.take(ChannelId::parse(contents).map(|id| id.numbered(numbers)));
             }
             code::PROGRESS_INDICATOR if self.progress == Found::Absent => {
                 self.progress.take(ProgressElement::parse(contents));
             }
             code::PROGRESS_INDICATOR => self.progress_second.take(ProgressElement::parse(contents)),
-            code::DISPLAY => self.display = contents,
+            code::DISPLAY if self.display.is_empty() => self.display = contents,
+            code::DISPLAY => {}
+            code::FACILITY => self.name = self.name.take().or_else(|| calling_name(contents)),
+            code::REDIRECTING_NUMBER => self.redirecting.take(parse_redirecting(contents)),
             code::KEYPAD => self.keypad = contents,
             code::CALLING_NUMBER => self.calling.take(parse_calling(contents)),
             code::CALLED_NUMBER => self.called.take(parse_called(contents)),
@@ -182,6 +202,14 @@ impl<'a> Body<'a> {
     pub fn is_in_band(&self) -> bool {
         self.has_progress(ProgressElement::IN_BAND)
             || self.has_progress(ProgressElement::NOT_END_TO_END)
+    }
+    /// The caller's name: that of a facility element, else the display text. `None` when it is withheld.
+    pub fn calling_name(&self) -> Option<String> {
+        match &self.name {
+            Some(CallingName::Allowed(name)) => Some(name.clone()),
+            Some(CallingName::Withheld) => None,
+            None => self.display_text(),
+        }
     }
     /// The display text without control octets; an initial B1 of North America does not count.
     pub fn display_text(&self) -> Option<String> {
@@ -219,7 +247,6 @@ const fn is_known(which: u8) -> bool {
         which,
         code::SEGMENTED_MESSAGE
             | 0x10
-            | 0x1C
             | 0x20
             | 0x24
             | 0x27
@@ -231,7 +258,6 @@ const fn is_known(which: u8) -> bool {
             | 0x6D
             | 0x71
             | 0x73
-            | 0x74
             | 0x76
             | 0x78
             | 0x7B..=0x7E

@@ -9,6 +9,9 @@ use super::engine::Engine;
 use super::header::MessageType;
 use super::message::Body;
 
+/// Requested facility not implemented. Q.850, §2.2.5.
+const FACILITY_NOT_IMPLEMENTED: Cause = Cause(69);
+
 impl Engine {
     fn status(&mut self, call: &Call, cause: Cause) {
         let message = self
@@ -26,6 +29,13 @@ impl Engine {
     pub(super) fn bad_element(&mut self, call: &Call, cause: Cause) {
         self.counters.bad_element += 1;
         self.status(call, cause);
+    }
+    /// A supplementary service of the basic call we do not have.
+    pub(super) fn refuse_service(&mut self, call: Call, answer: MessageType) -> Option<Call> {
+        let message =
+            self.compose(&call, answer).cause(FACILITY_NOT_IMPLEMENTED, self.settings.location);
+        self.send(message);
+        Some(call)
     }
     pub(super) fn on_status_enquiry(&mut self, call: Call) -> Option<Call> {
         self.status(&call, Cause::STATUS_ENQUIRY_RESPONSE);

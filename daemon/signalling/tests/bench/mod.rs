@@ -43,6 +43,8 @@ pub fn outgoing(key: u32, timeslot: usize, exclusive: bool) -> Outgoing {
         channel: ChannelWish { timeslot: slot(timeslot), exclusive },
         called: Number::unknown("4711"),
         calling: Some(Number::unknown("0815")),
+        name: None,
+        redirecting: None,
         law: Law::A,
     }
 }
