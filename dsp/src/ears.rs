@@ -228,7 +228,7 @@ impl Ears {
     }
 
     /// Hears a millisecond; says what became true in it.
-    pub fn hear(&mut self, block: &Block, events: &mut impl FnMut(Hearing)) {
+    pub fn hear(&mut self, block: &Block, events: &mut dyn FnMut(Hearing)) {
         let wants = self.wants_dtmf.iter().chain(&self.wants_spectra);
         if wants.clone().all(|&lanes| lanes == 0) {
             return;
@@ -258,7 +258,7 @@ impl Ears {
     }
 
     /// Lanes that listen for DTMF: what their receivers say.
-    fn keys(&mut self, at: SampleTime, events: &mut impl FnMut(Hearing)) {
+    fn keys(&mut self, at: SampleTime, events: &mut dyn FnMut(Hearing)) {
         let groups = self.dtmf.groups.iter_mut().zip(self.lanes.chunks(WIDTH));
         for (g, (receivers, lanes)) in groups.enumerate() {
             for (l, _) in lanes.iter().enumerate().filter(|(_, lane)| lane.listen.dtmf) {
@@ -275,7 +275,7 @@ impl Ears {
     }
 
     /// Lanes of a group that listen with spectra: a new frame for each.
-    fn look(&mut self, at: SampleTime, group: usize, events: &mut impl FnMut(Hearing)) {
+    fn look(&mut self, at: SampleTime, group: usize, events: &mut dyn FnMut(Hearing)) {
         let from = group.wrapping_mul(WIDTH);
         let lanes = self.lanes.iter_mut().enumerate().skip(from).zip(&self.frames);
         for ((index, lane), frame) in lanes.filter(|((_, lane), _)| lane.listen.wants_spectra()) {

@@ -78,7 +78,7 @@ impl Pipeline {
 
     /// Carries out `command` from the next tick on. `at` stamps the event of a play that it ends. What
     /// names no span or recorder of this host is passed over.
-    pub fn command(&mut self, at: SampleTime, command: Command, events: &mut impl FnMut(Event)) {
+    pub fn command(&mut self, at: SampleTime, command: Command, events: &mut dyn FnMut(Event)) {
         match command {
             Command::Connect { from, to } => {
                 if from.span.index() < self.spans.len()
@@ -125,7 +125,7 @@ impl Pipeline {
         at: SampleTime,
         received: &[Block],
         transmitted: &mut [Block],
-        events: &mut impl FnMut(Event),
+        events: &mut dyn FnMut(Event),
     ) {
         for (span, block) in self.spans.iter_mut().zip(received) {
             span.hear(at, block, events);
@@ -197,7 +197,7 @@ impl Span {
         }
     }
 
-    fn hear(&mut self, at: SampleTime, block: &Block, events: &mut impl FnMut(Event)) {
+    fn hear(&mut self, at: SampleTime, block: &Block, events: &mut dyn FnMut(Event)) {
         let Self { id, ears, .. } = self;
         let (id, mut pressed) = (*id, 0);
         ears.hear(block, &mut |hearing| {
@@ -237,7 +237,7 @@ impl Span {
         at: SampleTime,
         library: &Library,
         out: &mut Block,
-        events: &mut impl FnMut(Event),
+        events: &mut dyn FnMut(Event),
     ) {
         for lane in Bits(self.playing) {
             let mut octets = [self.law.idle(); tdm::SAMPLES];
@@ -255,7 +255,7 @@ impl Span {
         at: SampleTime,
         timeslot: Timeslot,
         why: PlayEnd,
-        events: &mut impl FnMut(Event),
+        events: &mut dyn FnMut(Event),
     ) {
         self.playing &= !bit(timeslot);
         if let Some(player) = self.players.get_mut(timeslot.index()).and_then(Option::take) {
@@ -272,7 +272,7 @@ fn tap(
     lane: Timeslot,
     incoming: &Block,
     outgoing: &Block,
-    events: &mut impl FnMut(Event),
+    events: &mut dyn FnMut(Event),
 ) {
     let Some(&index) = span.taps.get(lane.index()) else { return };
     let Some(recorder) = recorders.get_mut(usize::from(index)) else { return };
