@@ -15,10 +15,10 @@ use tdm::{Block, Law, SAMPLES, SampleTime, TIMESLOTS, Timeslot};
 
 use crate::answer::Answer;
 use crate::beep;
-use crate::dtmf::{self, Key};
+use crate::dtmf::{self, Key, Receivers, Waves};
 use crate::fax::FaxEar;
 use crate::frame::{self, Frame};
-use crate::lanes::{self, Cpu, GROUPS, Kernel, WIDTH};
+use crate::lanes::{self, Cpu, HALF, HALVES, Kernel, NARROW, Simd, WIDE};
 use crate::progress::{Plans, Progress};
 use crate::spectrum::{HOP_MILLIS, Recent, SIZE, Spectrum};
 use crate::tones::{Change, Tones};
@@ -122,9 +122,105 @@ pub struct EarsSettings {
 const LAG_MILLIS: u32 = (SIZE / SAMPLES / 2) as u32;
 /// The last sample of a block.
 const LAST_SAMPLE: u64 = SAMPLES as u64 - 1;
-/// Groups take their spectra in turn, one every two milliseconds.
-const TURN_MILLIS: u32 = HOP_MILLIS / GROUPS as u32;
-const _: () = assert!(TURN_MILLIS as usize * GROUPS == HOP_MILLIS as usize);
+/// Each half of the lanes has its spectra in turn, one every four milliseconds, at odd ones …
+const SPECTRUM_TURN_MILLIS: u32 = HOP_MILLIS / HALVES as u32;
+/// … and its DTMF hop, one every two, at even ones. So no millisecond has both.
+const DTMF_TURN_MILLIS: u32 = dtmf::HOP_MILLIS as u32 / HALVES as u32;
+const _: () = assert!(SPECTRUM_TURN_MILLIS as usize * HALVES == HOP_MILLIS as usize);
+const _: () = assert!(DTMF_TURN_MILLIS as usize * HALVES == dtmf::HOP_MILLIS);
+const _: () = assert!(SPECTRUM_TURN_MILLIS.is_multiple_of(2) && DTMF_TURN_MILLIS == 2);
+
+/// Which half has its turn at `millis`, if every half has one each `turn_millis` times their number.
+fn turn(millis: u32, turn_millis: u32) -> Option<usize> {
+    let is_turn = millis.is_multiple_of(turn_millis);
+    let count = millis.checked_div(turn_millis).filter(|_| is_turn)?;
+    Some(count as usize % HALVES)
+}
+
+/// What needs the vectors, for vectors of `W` lanes.
+#[derive(Debug)]
+struct Bank<const W: usize> {
+    /// In the order of the lanes, `W` for each.
+    dtmf: Box<[Receivers<W>]>,
+    spectrum: Box<Spectrum<W>>,
+}
+
+impl<const W: usize> Bank<W> {
+    /// Vectors of a half.
+    const VECTORS: usize = HALF / W;
+
+    fn new() -> Self {
+        let dtmf = (0..Self::VECTORS.wrapping_mul(HALVES)).map(|_| Receivers::default()).collect();
+        Self { dtmf, spectrum: Box::default() }
+    }
+    /// The receivers of a half, each with the number of its vector.
+    #[inline(always)]
+    fn half(&mut self, half: usize) -> impl Iterator<Item = (usize, &mut Receivers<W>)> {
+        self.dtmf.iter_mut().enumerate().skip(half.wrapping_mul(Self::VECTORS)).take(Self::VECTORS)
+    }
+    #[inline(always)]
+    fn hear<S: Simd<W>>(
+        &mut self,
+        simd: S,
+        recent: &Recent,
+        waves: &Waves,
+        turns: &Turns,
+        frames: &mut [Frame; HALF],
+    ) {
+        if let Some(half) = turns.dtmf {
+            let rows = recent.last();
+            for (group, receivers) in self.half(half) {
+                receivers.take(simd, waves, rows, group);
+            }
+        }
+        if let Some(half) = turns.spectrum {
+            let groups = half.wrapping_mul(Self::VECTORS)..;
+            for (frames, group) in frames.chunks_exact_mut(W).zip(groups) {
+                self.spectrum.transform(simd, recent, group);
+                frame::look(simd, self.spectrum.power(), frames);
+            }
+        }
+    }
+    fn keys(&mut self, half: usize, wants: u32, mut say: impl FnMut(usize, Key)) {
+        for (group, receivers) in self.half(half) {
+            for l in 0..W {
+                let lane = group.wrapping_mul(W).wrapping_add(l);
+                if wants & bit(lane) != 0 {
+                    receivers.key(l, |key| say(lane, key));
+                }
+            }
+        }
+    }
+    fn forget(&mut self, lane: usize) {
+        if let Some(receivers) = self.dtmf.get_mut(lane.checked_div(W).unwrap_or(lane)) {
+            receivers.forget(lane.checked_rem(W).unwrap_or(lane));
+        }
+    }
+}
+
+/// The bank for vectors of the width that suits the CPU.
+#[derive(Debug)]
+enum Banks {
+    Narrow(Bank<NARROW>),
+    Wide(Bank<WIDE>),
+}
+
+/// Which half has its turn in a millisecond, for which work.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turns {
+    dtmf: Option<usize>,
+    spectrum: Option<usize>,
+}
+
+/// The bit of a lane among those of a span.
+const fn bit(lane: usize) -> u32 {
+    1_u32.wrapping_shl(lane as u32)
+}
+/// The bits of the lanes of a half.
+const fn bits_of(half: usize) -> u32 {
+    0xFFFF_u32.wrapping_shl(half.wrapping_mul(HALF) as u32)
+}
+const _: () = assert!(HALF == 16 && TIMESLOTS == 32);
 
 /// The ears of one span: 32 lanes, each with the detectors that were asked for.
 #[derive(Debug)]
@@ -133,14 +229,14 @@ pub struct Ears {
     cpu: Cpu,
     plans: Plans,
     lanes: [Lane; TIMESLOTS],
-    /// For each group, how many of its lanes want DTMF, and how many want spectra.
-    wants_dtmf: [u8; GROUPS],
-    wants_spectra: [u8; GROUPS],
+    /// Which lanes want DTMF, which want spectra: a bit each.
+    wants_dtmf: u32,
+    wants_spectra: u32,
     recent: Box<Recent>,
-    spectrum: Box<Spectrum>,
-    /// What the latest spectrum showed of the lanes of its group.
-    frames: [Frame; WIDTH],
-    dtmf: Box<dtmf::Span>,
+    waves: Box<Waves>,
+    banks: Banks,
+    /// What the latest spectra showed of the lanes of their half.
+    frames: [Frame; HALF],
     /// Milliseconds heard so far.
     millis: u32,
 }
@@ -177,12 +273,16 @@ impl Ears {
             cpu,
             plans: Plans::of(&settings.zones),
             lanes: core::array::from_fn(|_| Lane::default()),
-            wants_dtmf: [0; GROUPS],
-            wants_spectra: [0; GROUPS],
+            wants_dtmf: 0,
+            wants_spectra: 0,
             recent: Box::default(),
-            spectrum: Box::default(),
-            frames: [Frame::default(); WIDTH],
-            dtmf: Box::default(),
+            waves: Box::default(),
+            banks: if cpu.is_wide() {
+                Banks::Wide(Bank::new())
+            } else {
+                Banks::Narrow(Bank::new())
+            },
+            frames: [Frame::default(); HALF],
             millis: 0,
         }
     }
@@ -193,15 +293,15 @@ impl Ears {
         let index = lane.index();
         let Some(ear) = self.lanes.get_mut(index) else { return };
         let was = core::mem::replace(&mut ear.listen, listen);
-        if listen.dtmf
-            && !was.dtmf
-            && let Some(group) = self.dtmf.groups.get_mut(index / WIDTH)
-        {
-            group.forget(index % WIDTH);
+        if listen.dtmf && !was.dtmf {
+            match &mut self.banks {
+                Banks::Narrow(bank) => bank.forget(index),
+                Banks::Wide(bank) => bank.forget(index),
+            }
         }
         if listen.wants_spectra() && !was.wants_spectra() {
             (ear.tones, ear.voice, ear.millis) = (Tones::default(), Voice::default(), 0);
-            self.recent.forget(index / WIDTH, index % WIDTH);
+            self.recent.forget(index);
         }
         if listen.progress && !was.progress {
             ear.progress = Progress::default();
@@ -212,71 +312,59 @@ impl Ears {
         if listen.answer && !was.answer {
             (ear.answer, ear.answer_millis) = (Answer::default(), 0);
         }
-        self.count();
-    }
-
-    fn count(&mut self) {
-        let groups = self.lanes.chunks(WIDTH);
-        let wants = self.wants_dtmf.iter_mut().zip(&mut self.wants_spectra);
-        for (lanes, (dtmf, spectra)) in groups.zip(wants) {
-            (*dtmf, *spectra) = (0, 0);
-            for lane in lanes {
-                *dtmf = dtmf.saturating_add(u8::from(lane.listen.dtmf));
-                *spectra = spectra.saturating_add(u8::from(lane.listen.wants_spectra()));
-            }
-        }
+        self.wants_dtmf = wants(self.wants_dtmf, index, listen.dtmf);
+        self.wants_spectra = wants(self.wants_spectra, index, listen.wants_spectra());
     }
 
     /// Hears a millisecond; says what became true in it.
     pub fn hear(&mut self, block: &Block, events: &mut dyn FnMut(Hearing)) {
-        let wants = self.wants_dtmf.iter().chain(&self.wants_spectra);
-        if wants.clone().all(|&lanes| lanes == 0) {
+        if self.wants_dtmf | self.wants_spectra == 0 {
             return;
         }
         self.millis = self.millis.wrapping_add(1);
-        // Which group's turn it is, if any.
-        let phase = self.millis % HOP_MILLIS;
-        let turn = phase.is_multiple_of(TURN_MILLIS).then_some((phase / TURN_MILLIS) as usize);
-        let turn = turn.filter(|&g| self.wants_spectra.get(g).is_some_and(|&lanes| lanes > 0));
-        self.cpu.run(Millisecond {
-            law: self.law,
-            block,
-            recent: &mut self.recent,
-            dtmf: &mut self.dtmf,
-            wants_dtmf: &self.wants_dtmf,
-            spectrum: &mut self.spectrum,
-            frames: &mut self.frames,
-            turn,
-        });
-        // The last sample of the block was needed to know.
-        let at = block.at.plus_samples(LAST_SAMPLE);
-        self.keys(at, events);
-        if let Some(group) = turn {
-            self.look(at, group, events);
-        }
-        self.dtmf.carriers.advance();
-    }
-
-    /// Lanes that listen for DTMF: what their receivers say.
-    fn keys(&mut self, at: SampleTime, events: &mut dyn FnMut(Hearing)) {
-        let groups = self.dtmf.groups.iter_mut().zip(self.lanes.chunks(WIDTH));
-        for (g, (receivers, lanes)) in groups.enumerate() {
-            for (l, _) in lanes.iter().enumerate().filter(|(_, lane)| lane.listen.dtmf) {
-                let lane = g.wrapping_mul(WIDTH).wrapping_add(l) as u8;
-                receivers.key(l, |key| {
-                    let heard = match key {
-                        Key::Down(key) => Heard::Dtmf(key),
-                        Key::Up(key) => Heard::DtmfEnd(key),
-                    };
-                    events(Hearing { at, lane, heard });
-                });
+        let is_wanted = |wants: u32| move |&half: &usize| wants & bits_of(half) != 0;
+        let turns = Turns {
+            dtmf: turn(self.millis, DTMF_TURN_MILLIS).filter(is_wanted(self.wants_dtmf)),
+            spectrum: turn(self.millis.wrapping_add(1), SPECTRUM_TURN_MILLIS)
+                .filter(is_wanted(self.wants_spectra)),
+        };
+        let Self { law, cpu, recent, waves, banks, frames, .. } = self;
+        match banks {
+            Banks::Narrow(bank) => {
+                cpu.narrow(Millisecond { law: *law, block, recent, waves, bank, frames, turns });
+            }
+            Banks::Wide(bank) => {
+                cpu.wide(Millisecond { law: *law, block, recent, waves, bank, frames, turns });
             }
         }
+        // The last sample of the block was needed to know.
+        let at = block.at.plus_samples(LAST_SAMPLE);
+        if let Some(half) = turns.dtmf {
+            self.keys(at, half, events);
+        }
+        if let Some(half) = turns.spectrum {
+            self.look(at, half, events);
+        }
     }
 
-    /// Lanes of a group that listen with spectra: a new frame for each.
-    fn look(&mut self, at: SampleTime, group: usize, events: &mut dyn FnMut(Hearing)) {
-        let from = group.wrapping_mul(WIDTH);
+    /// Lanes of a half that listen for DTMF: what their receivers say.
+    fn keys(&mut self, at: SampleTime, half: usize, events: &mut dyn FnMut(Hearing)) {
+        let say = |lane: usize, key| {
+            let heard = match key {
+                Key::Down(key) => Heard::Dtmf(key),
+                Key::Up(key) => Heard::DtmfEnd(key),
+            };
+            events(Hearing { at, lane: lane as u8, heard });
+        };
+        match &mut self.banks {
+            Banks::Narrow(bank) => bank.keys(half, self.wants_dtmf, say),
+            Banks::Wide(bank) => bank.keys(half, self.wants_dtmf, say),
+        }
+    }
+
+    /// Lanes of a half that listen with spectra: a new frame for each.
+    fn look(&mut self, at: SampleTime, half: usize, events: &mut dyn FnMut(Hearing)) {
+        let from = half.wrapping_mul(HALF);
         let lanes = self.lanes.iter_mut().enumerate().skip(from).zip(&self.frames);
         for ((index, lane), frame) in lanes.filter(|((_, lane), _)| lane.listen.wants_spectra()) {
             lane.take(frame, &self.plans, |heard| {
@@ -284,6 +372,11 @@ impl Ears {
             });
         }
     }
+}
+
+/// `lanes` with the bit of one set or taken.
+const fn wants(lanes: u32, lane: usize, is_wanted: bool) -> u32 {
+    if is_wanted { lanes | bit(lane) } else { lanes & !bit(lane) }
 }
 
 impl Lane {
@@ -352,31 +445,22 @@ impl Lane {
 }
 
 /// The vector part of a millisecond.
-struct Millisecond<'a> {
+struct Millisecond<'a, const W: usize> {
     law: Law,
     block: &'a Block,
     recent: &'a mut Recent,
-    dtmf: &'a mut dtmf::Span,
-    wants_dtmf: &'a [u8; GROUPS],
-    spectrum: &'a mut Spectrum,
-    frames: &'a mut [Frame; WIDTH],
-    turn: Option<usize>,
+    waves: &'a Waves,
+    bank: &'a mut Bank<W>,
+    frames: &'a mut [Frame; HALF],
+    turns: Turns,
 }
 
-impl Kernel for Millisecond<'_> {
+impl<const W: usize> Kernel<W> for Millisecond<'_, W> {
     #[inline(always)]
-    fn run(self) {
-        self.recent.push(|rows| lanes::decode(self.law, self.block, rows));
-        if let Some(rows) = self.recent.last() {
-            let dtmf::Span { groups, carriers } = self.dtmf;
-            let wanted = groups.iter_mut().zip(self.wants_dtmf).enumerate();
-            for (group, (receivers, _)) in wanted.filter(|(_, (_, lanes))| **lanes > 0) {
-                receivers.take(carriers, rows, group);
-            }
+    fn run<S: Simd<W>>(self, simd: S) {
+        if let Some(rows) = self.recent.next() {
+            lanes::decode(self.law, self.block, rows);
         }
-        if let Some(group) = self.turn {
-            self.spectrum.transform(self.recent, group);
-            frame::look(self.spectrum.power(), self.frames);
-        }
+        self.bank.hear(simd, self.recent, self.waves, &self.turns, self.frames);
     }
 }

@@ -7,7 +7,7 @@
     clippy::arithmetic_side_effects
 )]
 
-use crate::lanes::{V, WIDTH};
+use crate::lanes::{Register, Simd, V};
 use crate::spectrum::{BIN_HZ, BINS};
 
 /// The first bin that counts (156 Hz): below it are hum and what a telephone line does not carry.
@@ -47,23 +47,24 @@ pub struct Frame {
     pub low_share: f32,
 }
 
-/// Looks at the eight lanes of a spectrum.
+/// Looks at the lanes of a spectrum.
 ///
 /// Sums and the search for peaks run over all lanes at once; only the few bins of a peak are taken lane by
 /// lane.
 #[inline(always)]
-pub fn look(power: &[V; BINS], frames: &mut [Frame; WIDTH]) {
-    let band = |range: core::ops::RangeInclusive<usize>| -> V {
+pub fn look<const W: usize, S: Simd<W>>(simd: S, power: &[V<W>; BINS], frames: &mut [Frame]) {
+    let band = |range: core::ops::RangeInclusive<usize>| {
         let bins = power.get(range).unwrap_or_default();
-        bins.iter().fold(V::ZERO, |sum, &bin| sum.plus(bin))
+        bins.iter().fold(simd.zero(), |sum, bin| sum.plus(simd.load(bin)))
     };
-    let total = band(FIRST..=LAST);
-    let preamble = band(PREAMBLE_BINS);
-    let preamble_low = band(PREAMBLE_LOW_BINS);
     let low = band(FIRST..=LOW_LAST);
-    let nowhere = V::splat(-100.0);
-    let first = strongest(power, &nowhere);
-    let second = strongest(power, &first);
+    let total = low.plus(band(LOW_LAST + 1..=LAST)).packed();
+    let low = low.packed();
+    let preamble = band(PREAMBLE_BINS).packed();
+    let preamble_low = band(PREAMBLE_LOW_BINS).packed();
+    let first = strongest(simd, power);
+    let second = next_strongest(simd, power, first).packed();
+    let first = first.packed();
     for (lane, frame) in frames.iter_mut().enumerate() {
         let total = total.lane(lane);
         if total < 1e-10 {
@@ -90,27 +91,37 @@ pub fn look(power: &[V; BINS], frames: &mut [Frame; WIDTH]) {
     }
 }
 
+/// The bin of the greatest power in each lane.
+#[inline(always)]
+fn strongest<const W: usize, S: Simd<W>>(simd: S, power: &[V<W>; BINS]) -> S::Register {
+    let mut best = simd.zero().marked(FIRST as u32);
+    for (i, bin) in (0_u32..).zip(power).take(LAST + 1).skip(FIRST) {
+        best = simd.load(bin).marked(i).max(best);
+    }
+    best.mark()
+}
+
 /// The bin of the greatest power in each lane, out of the reach of the peak at `taken`.
 #[inline(always)]
-fn strongest(power: &[V; BINS], taken: &V) -> V {
-    let mut best = V::ZERO;
-    let mut at = V::splat(FIRST as f32);
-    for (i, bin) in power.iter().enumerate().take(LAST.wrapping_add(1)).skip(FIRST) {
-        let here = i as f32;
-        let lanes = best.0.iter_mut().zip(&mut at.0).zip(bin.0).zip(taken.0);
-        for (((best, at), power), taken) in lanes {
-            let is_free = (here - taken).abs() > REACH as f32;
-            let is_better = is_free & (power > *best);
-            *best = if is_better { power } else { *best };
-            *at = if is_better { here } else { *at };
-        }
+fn next_strongest<const W: usize, S: Simd<W>>(
+    simd: S,
+    power: &[V<W>; BINS],
+    taken: S::Register,
+) -> S::Register {
+    let reach = simd.splat(REACH as f32);
+    let (from, to) = (taken.minus(reach), taken.plus(reach));
+    let mut best = simd.zero().marked(FIRST as u32);
+    for (i, bin) in (0_u8..).zip(power).take(LAST + 1).skip(FIRST) {
+        let here = simd.splat(f32::from(i));
+        let is_free = from.is_above(here).plus(here.is_above(to));
+        best = simd.load(bin).times(is_free).marked(u32::from(i)).max(best);
     }
-    at
+    best.mark()
 }
 
 /// Power and centre of gravity of the peak around a bin, without what belongs to the peak at `taken`.
 #[inline(always)]
-fn peak(power: &[V; BINS], lane: usize, bin: usize, taken: usize) -> (f32, f32) {
+fn peak<const W: usize>(power: &[V<W>; BINS], lane: usize, bin: usize, taken: usize) -> (f32, f32) {
     let from = bin.saturating_sub(REACH);
     let (mut sum, mut moment) = (0.0, 0.0);
     for (i, bin) in power.iter().enumerate().skip(from).take(PEAK_BINS) {

@@ -1,7 +1,7 @@
-//! Short spectra of eight lanes at once: what every detector but DTMF looks at.
+//! Short spectra of some lanes at once: what every detector but DTMF looks at.
 //!
 //! A Hann window of 32 ms (256 samples) every 8 ms; bins of 31.25 Hz. The transform is a radix-2 FFT of
-//! 128 complex points whose numbers are vectors, so a group of eight lanes costs what one would.
+//! 128 complex points whose numbers are vectors, so a group of lanes costs what one would.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -14,9 +14,9 @@
     allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::arithmetic_side_effects)
 )]
 
-use tdm::SAMPLES;
+use tdm::{SAMPLES, TIMESLOTS};
 
-use crate::lanes::{GROUPS, Rows, V};
+use crate::lanes::{Register, Rows, Simd, V};
 
 /// Samples of a window.
 pub const SIZE: usize = 256;
@@ -27,56 +27,59 @@ pub const BINS: usize = SIZE / 2 + 1;
 /// Hz from bin to bin.
 pub const BIN_HZ: f32 = 8000.0 / SIZE as f32;
 const POINTS: usize = SIZE / 2;
+/// Milliseconds of a window.
+const MILLIS: usize = SIZE / SAMPLES;
 const STAGES: u32 = POINTS.ilog2();
 
 /// The last 32 ms of a span.
 #[derive(Debug)]
 pub struct Recent {
-    millis: [Rows; SIZE / SAMPLES],
+    millis: [Rows; MILLIS],
     at: usize,
 }
 
 impl Default for Recent {
     fn default() -> Self {
-        Self { millis: [[[V::ZERO; GROUPS]; SAMPLES]; SIZE / SAMPLES], at: 0 }
+        Self { millis: [Rows::SILENT; MILLIS], at: 0 }
     }
 }
 
 impl Recent {
-    /// Puts the millisecond that `fill` writes behind the others; the oldest is gone.
+    /// The place for the next millisecond; the oldest is gone.
     #[inline(always)]
-    pub fn push(&mut self, fill: impl FnOnce(&mut Rows)) {
-        if let Some(rows) = self.millis.get_mut(self.at) {
-            fill(rows);
-        }
-        self.at = self.at.wrapping_add(1);
-        if self.at >= self.millis.len() {
-            self.at = 0;
-        }
+    pub fn next(&mut self) -> Option<&mut Rows> {
+        let at = self.at;
+        self.at = at.wrapping_add(1) % MILLIS;
+        self.millis.get_mut(at)
     }
-    /// The latest millisecond.
-    pub fn last(&self) -> Option<&Rows> {
-        self.millis.get(self.at.checked_sub(1).unwrap_or(self.millis.len().wrapping_sub(1)))
+    /// The latest `N` milliseconds, the oldest first.
+    #[inline(always)]
+    pub fn last<const N: usize>(&self) -> [&Rows; N] {
+        const NOTHING: &Rows = &Rows::SILENT;
+        core::array::from_fn(|i| {
+            let back = N.saturating_sub(i);
+            let at = self.at.wrapping_add(MILLIS).wrapping_sub(back);
+            self.millis.get(at % MILLIS).unwrap_or(NOTHING)
+        })
     }
     /// Silences one lane in all of them.
-    pub fn forget(&mut self, group: usize, lane: usize) {
-        for row in self.millis.iter_mut().flatten() {
-            if let Some(x) = row.get_mut(group).and_then(|v| v.0.get_mut(lane)) {
+    pub fn forget(&mut self, lane: usize) {
+        for row in self.millis.iter_mut().flat_map(|rows| &mut rows.0) {
+            if let Some(x) = row.get_mut(lane) {
                 *x = 0.0;
             }
         }
     }
     #[inline(always)]
-    fn oldest_first(&self, group: usize) -> impl Iterator<Item = V> {
+    fn oldest_first(&self) -> impl Iterator<Item = &[f32; TIMESLOTS]> {
         let (newer, older) = self.millis.split_at_checked(self.at).unwrap_or_default();
-        let rows = older.iter().chain(newer).flatten();
-        rows.map(move |row| row.get(group).copied().unwrap_or(V::ZERO))
+        older.iter().chain(newer).flat_map(|rows| &rows.0)
     }
 }
 
 /// The transform and its workplace. One a span.
 #[derive(Debug)]
-pub struct Spectrum {
+pub struct Spectrum<const W: usize> {
     window: [f32; SIZE],
     /// For each stage its factors, one stage after the other.
     twiddles: [(f32, f32); POINTS],
@@ -84,12 +87,12 @@ pub struct Spectrum {
     order: [u8; POINTS],
     /// Cosine and sine of πk/128, to part the two halves of the packed transform.
     parting: [(f32, f32); BINS],
-    re: [V; POINTS],
-    im: [V; POINTS],
-    power: [V; BINS],
+    re: [V<W>; POINTS],
+    im: [V<W>; POINTS],
+    power: [V<W>; BINS],
 }
 
-impl Default for Spectrum {
+impl<const W: usize> Default for Spectrum<W> {
     fn default() -> Self {
         use core::f64::consts::{PI, TAU};
         let window = core::array::from_fn(|n| {
@@ -122,16 +125,16 @@ impl Default for Spectrum {
     }
 }
 
-impl Spectrum {
+impl<const W: usize> Spectrum<W> {
     /// Power of each bin, such that their sum is the mean square of the signal (full scale 1.0).
-    pub const fn power(&self) -> &[V; BINS] {
+    pub const fn power(&self) -> &[V<W>; BINS] {
         &self.power
     }
 
-    /// Transforms the last 32 ms of a group.
+    /// Transforms the last 32 ms of vector `group` of the span.
     #[inline(always)]
-    pub fn transform(&mut self, recent: &Recent, group: usize) {
-        self.load(recent, group);
+    pub fn transform<S: Simd<W>>(&mut self, simd: S, recent: &Recent, group: usize) {
+        self.load(simd, recent, group);
         let mut twiddles = self.twiddles.as_slice();
         for stage in 0..STAGES {
             let half = 1_usize << stage;
@@ -140,63 +143,68 @@ impl Spectrum {
             let blocks =
                 self.re.chunks_exact_mut(half << 1).zip(self.im.chunks_exact_mut(half << 1));
             for (re, im) in blocks {
-                butterflies(re.split_at_mut(half), im.split_at_mut(half), factors);
+                butterflies(simd, re.split_at_mut(half), im.split_at_mut(half), factors);
             }
         }
-        self.part();
+        self.part(simd);
     }
 
     #[inline(always)]
-    fn load(&mut self, recent: &Recent, group: usize) {
-        let mut samples = recent.oldest_first(group);
+    fn load<S: Simd<W>>(&mut self, simd: S, recent: &Recent, group: usize) {
+        let mut samples = recent.oldest_first().map(|row| simd.row(row, group));
         for (weights, &to) in self.window.chunks_exact(2).zip(&self.order) {
             let (Some(even), Some(odd)) = (samples.next(), samples.next()) else { return };
-            let [first, second] = weights else { return };
+            let [one, other] = weights else { return };
             if let (Some(re), Some(im)) =
                 (self.re.get_mut(usize::from(to)), self.im.get_mut(usize::from(to)))
             {
-                (*re, *im) = (even.scaled(*first), odd.scaled(*second));
+                even.scaled(*one).store(re);
+                odd.scaled(*other).store(im);
             }
         }
     }
 
     /// Even and odd samples went through one transform as real and imaginary part; this takes them apart.
     #[inline(always)]
-    fn part(&mut self) {
+    fn part<S: Simd<W>>(&mut self, simd: S) {
         // Hann: Σw² = 3N/8; one-sided: the sum of the bins is the mean square.
         const SCALE: f32 = 1.0 / (SIZE as f32 * SIZE as f32 * 3.0 / 16.0);
         const LAST: usize = POINTS - 1;
         for ((k, power), &(cos, sin)) in self.power.iter_mut().enumerate().zip(&self.parting) {
             let (here, there) = (k & LAST, POINTS.wrapping_sub(k) & LAST);
             let at = |i: usize| {
-                (
-                    self.re.get(i).copied().unwrap_or(V::ZERO),
-                    self.im.get(i).copied().unwrap_or(V::ZERO),
-                )
+                let load =
+                    |part: &[V<W>; POINTS]| part.get(i).map_or(simd.zero(), |v| simd.load(v));
+                (load(&self.re), load(&self.im))
             };
             let ((zr, zi), (nr, ni)) = (at(here), at(there));
             let (er, ei) = (zr.plus(nr), zi.minus(ni));
             let (or, oi) = (zi.plus(ni), nr.minus(zr));
             let xr = er.plus(or.scaled(cos)).plus(oi.scaled(sin));
             let xi = ei.plus(oi.scaled(cos)).minus(or.scaled(sin));
-            *power = xr.times(xr).plus(xi.times(xi)).scaled(0.25 * SCALE);
+            xr.times(xr).plus(xi.times(xi)).scaled(0.25 * SCALE).store(power);
         }
     }
 }
 
 #[inline(always)]
-fn butterflies(
-    (ar, br): (&mut [V], &mut [V]),
-    (ai, bi): (&mut [V], &mut [V]),
+fn butterflies<const W: usize, S: Simd<W>>(
+    simd: S,
+    (ar, br): (&mut [V<W>], &mut [V<W>]),
+    (ai, bi): (&mut [V<W>], &mut [V<W>]),
     factors: &[(f32, f32)],
 ) {
     let tops = ar.iter_mut().zip(ai);
     let bottoms = br.iter_mut().zip(bi);
     for (((ar, ai), (br, bi)), &(cos, sin)) in tops.zip(bottoms).zip(factors) {
-        let tr = br.scaled(cos).minus(bi.scaled(sin));
-        let ti = br.scaled(sin).plus(bi.scaled(cos));
-        (*br, *bi) = (ar.minus(tr), ai.minus(ti));
-        (*ar, *ai) = (ar.plus(tr), ai.plus(ti));
+        let (re, im) = (simd.load(br), simd.load(bi));
+        let tr = re.scaled(cos).minus(im.scaled(sin));
+        let ti = re.scaled(sin).plus(im.scaled(cos));
+        let (re, im) = (simd.load(ar), simd.load(ai));
+        re.minus(tr).store(br);
+        im.minus(ti).store(bi);
+        re.plus(tr).store(ar);
+        im.plus(ti).store(ai);
     }
 }
 
@@ -205,17 +213,15 @@ mod tests {
     use super::*;
     use crate::generate::Oscillator;
 
-    fn spectrum_of(mut lane_3: impl FnMut() -> f32) -> Spectrum {
+    fn spectrum_of(mut lane_3: impl FnMut() -> f32) -> Spectrum<8> {
         let mut recent = Recent::default();
         for _ in 0..37 {
-            recent.push(|rows| {
-                for row in rows {
-                    row[1].0[3] = lane_3();
-                }
-            });
+            for row in &mut recent.next().unwrap().0 {
+                row[11] = lane_3();
+            }
         }
         let mut spectrum = Spectrum::default();
-        spectrum.transform(&recent, 1);
+        spectrum.transform(crate::lanes::Plain, &recent, 1);
         spectrum
     }
 
