@@ -1,4 +1,4 @@
-//! The framer: QuadFALC (PEF 22554), its E1 part. PEF 22554 register map.
+//! The framer: QuadFALC (PEF 22554) and OctalFALC (PEF 22558). PEF 22554 register map.
 //!
 //! Offsets are within one port's 256 registers; the local bus ([`crate::wct4xxp::LADDR`]) selects the
 //! port. Registers marked "chip" exist once and are reached through port 0. Some addresses are one
@@ -32,11 +32,15 @@ pub const CMDR_XHF: u8 = 0x08;
 pub const CMDR_XME: u8 = 0x02;
 /// Resets the HDLC transmitter.
 pub const CMDR_SRES: u8 = 0x01;
+/// Sends what is in the FIFO as it is, without frame.
+pub const CMDR_XTF: u8 = 0x04;
 
 /// Mode of the HDLC controller.
 pub const MODE: Reg<u8, ReadWrite> = Reg::at(0x03);
 /// The HDLC receiver is on.
 pub const MODE_HRAC: u8 = 0x08;
+/// HDLC without address comparison.
+pub const MODE_NO_ADDRESS: u8 = 0x80;
 
 /// Chip: interrupt pin.
 pub const IPC: Reg<u8, ReadWrite> = Reg::at(0x08);
@@ -44,8 +48,16 @@ pub const IPC: Reg<u8, ReadWrite> = Reg::at(0x08);
 pub const IPC_PUSH_PULL_LOW: u8 = 0x01;
 /// Common configuration 1 of the HDLC controller.
 pub const CCR1: Reg<u8, ReadWrite> = Reg::at(0x09);
+/// The HDLC controller works in the slots of [`RTR1`] and [`TTR1`].
+pub const CCR1_EITS: u8 = 0x10;
+/// Flags fill the time between frames; otherwise ones.
+pub const CCR1_ITF: u8 = 0x08;
 /// Common configuration 2 of the HDLC controller.
 pub const CCR2: Reg<u8, ReadWrite> = Reg::at(0x0A);
+/// The received check sequence goes into the FIFO with the frame.
+pub const CCR2_RCRC: u8 = 0x04;
+/// Slots of a register of [`RTR1`] or [`TTR1`].
+pub const SLOTS_A_REGISTER: usize = 8;
 /// Receive slots of the HDLC controller, timeslots 0 to 7 (bit 7 first); three more follow.
 pub const RTR1: Reg<u8, ReadWrite> = Reg::at(0x0C);
 /// Transmit slots of the HDLC controller, timeslots 0 to 7 (bit 7 first); three more follow.
@@ -96,12 +108,16 @@ pub const FMR0_SIM: u8 = 0x01;
 
 /// Framer mode 1: E1 or T1, transmit framing, counters.
 pub const FMR1: Reg<u8, ReadWrite> = Reg::at(0x1D);
+/// T1: channel n of the line is slot n of the system.
+pub const FMR1_CTM: u8 = 0x80;
 /// Searches for the frame again by itself.
 pub const FMR1_AFR: u8 = 0x40;
 /// T1/J1; clear: E1.
 pub const FMR1_PMOD_T1: u8 = 0x10;
-/// Sends CRC-4 multiframes.
+/// E1: sends CRC-4 multiframes.
 pub const FMR1_XFS: u8 = 0x08;
+/// T1: CRC-6 is sent and checked.
+pub const FMR1_CRC: u8 = 0x08;
 /// Latches and clears the error counters every second.
 pub const FMR1_ECM: u8 = 0x04;
 /// Low bit of the system data rate; see [`SIC1`].
@@ -119,6 +135,8 @@ pub const FMR2_RFS_DOUBLEFRAME: u8 = 0x00;
 pub const FMR2_RFS_CRC4: u8 = 0x80;
 /// Receive framing: CRC-4 multiframe, interworking by itself with a far end without it.
 pub const FMR2_RFS_CRC4_AUTO: u8 = 0xC0;
+/// T1: the frame search looks at the candidate's neighbours.
+pub const FMR2_SSP: u8 = 0x20;
 /// Sends AIS to the system side.
 pub const FMR2_SAIS: u8 = 0x08;
 /// Payload loop: received slots go back to the line.
@@ -144,6 +162,29 @@ pub const XSW_XRA: u8 = 0x20;
 /// Sa4 to Sa8, sent as they stand.
 pub const XSW_SA: u8 = 0x1F;
 
+/// T1: framer mode 4, at the address of [`XSW`].
+pub const FMR4: Reg<u8, ReadWrite> = Reg::at(0x20);
+/// T1: sends the yellow alarm; the same bit as [`XSW_XRA`].
+pub const FMR4_XRA: u8 = 0x20;
+/// T1: frame lost with two wrong of five framing bits.
+pub const FMR4_SSC_2_OF_5: u8 = 0x08;
+/// T1: searches for the frame again by itself.
+pub const FMR4_AUTO: u8 = 0x04;
+/// T1: the two bits of the frame format.
+pub const FMR4_FM: u8 = 0x03;
+/// T1: frames of twelve (D4).
+pub const FMR4_FM_D4: u8 = 0x00;
+/// T1: frames of 24 (ESF).
+pub const FMR4_FM_ESF: u8 = 0x02;
+/// T1: framer mode 5, at the address of [`XSP`].
+pub const FMR5: Reg<u8, ReadWrite> = Reg::at(0x21);
+/// T1: robbed-bit signalling on channels that are not clear ([`CCB1`]).
+pub const FMR5_EIBR: u8 = 0x40;
+/// T1: sends the loop-down code.
+pub const FMR5_XLD: u8 = 0x20;
+/// T1: sends the loop-up code.
+pub const FMR5_XLU: u8 = 0x10;
+
 /// Transmit spare bits.
 pub const XSP: Reg<u8, ReadWrite> = Reg::at(0x21);
 /// Channel associated signalling in timeslot 16.
@@ -164,6 +205,11 @@ pub const RC0: Reg<u8, ReadWrite> = Reg::at(0x24);
 /// Receive offset, bits 7:0.
 pub const RC1: Reg<u8, ReadWrite> = Reg::at(0x25);
 
+/// The bits of the offset in [`XC0`] and [`RC0`].
+pub const OFFSET_HIGH: u8 = 0x07;
+/// [`RC0`], T1: the line is a J1.
+pub const RC0_SJR: u8 = 0x80;
+
 /// Transmit pulse mask, first octet.
 pub const XPM0: Reg<u8, ReadWrite> = Reg::at(0x26);
 /// Transmit pulse mask, second octet.
@@ -183,6 +229,9 @@ pub const XSA4: Reg<u8, ReadWrite> = Reg::at(0x2C);
 pub const XSA7: Reg<u8, ReadWrite> = Reg::at(0x2F);
 /// Transmit Sa8 bits of a multiframe.
 pub const XSA8: Reg<u8, ReadWrite> = Reg::at(0x30);
+/// T1: clear channels 1 to 8 (bit 7 first): no robbed bit, no zero suppression; two more follow. At the
+/// address of [`XSA7`].
+pub const CCB1: Reg<u8, ReadWrite> = Reg::at(0x2F);
 /// Framer mode 3.
 pub const FMR3: Reg<u8, ReadWrite> = Reg::at(0x31);
 /// Goes on searching for CRC-4 after 400 ms.
@@ -235,6 +284,14 @@ pub const CMR1: Reg<u8, ReadWrite> = Reg::at(0x44);
 pub const CMR1_RCLK: u8 = 0x38;
 /// Lowest bit of the source port.
 pub const CMR1_DRSS_SHIFT: u32 = 6;
+/// The octal chip: which frequency RCLK has.
+pub const CMR4: Reg<u8, ReadWrite> = Reg::at(0x41);
+/// [`CMR4`] for 16.384 MHz.
+pub const CMR4_16_MHZ: u8 = 0x05;
+/// The octal chip, through port 0: which port's recovered clock drives RCLK, in bits 7:5.
+pub const CMR5: Reg<u8, ReadWrite> = Reg::at(0x42);
+/// Lowest bit of the source port in [`CMR5`].
+pub const CMR5_DRSS_SHIFT: u32 = 5;
 /// Clock mode 2.
 pub const CMR2: Reg<u8, ReadWrite> = Reg::at(0x45);
 /// Global configuration.
@@ -289,7 +346,7 @@ pub const FRS0_LFA: u8 = 0x20;
 pub const FRS0_RRA: u8 = 0x10;
 /// No CRC-4 multiframe found within 400 ms.
 pub const FRS0_NMF: u8 = 0x04;
-/// Loss of multiframe alignment.
+/// E1: loss of multiframe alignment.
 pub const FRS0_LMFA: u8 = 0x02;
 /// Framer receive status 1.
 pub const FRS1: Reg<u8, ReadOnly> = Reg::at(0x4D);
@@ -301,6 +358,10 @@ pub const FRS1_TS16LOS: u8 = 0x20;
 pub const FRS1_TS16AIS: u8 = 0x10;
 /// Loss of the CAS multiframe.
 pub const FRS1_TS16LFA: u8 = 0x08;
+/// T1: the loop-down code is received.
+pub const FRS1_LLBDD: u8 = 0x10;
+/// T1: the loop-up code is received.
+pub const FRS1_LLBAD: u8 = 0x08;
 /// Received service word.
 pub const RSW: Reg<u8, ReadOnly> = Reg::at(0x4E);
 /// Received spare bits.
@@ -341,8 +402,16 @@ pub const SIS_XFW: u8 = 0x40;
 pub const SIS_CEC: u8 = 0x04;
 /// The received signalling bits are frozen.
 pub const SIS_SFS: u8 = 0x02;
-/// Status of the received frame.
+/// Status of the received frame; its last octet in the FIFO is laid out the same.
 pub const RSIS: Reg<u8, ReadOnly> = Reg::at(0x65);
+/// The frame is a whole number of octets, and not too short.
+pub const RSIS_VFR: u8 = 0x80;
+/// The FIFO ran over: the frame is not whole.
+pub const RSIS_RDO: u8 = 0x40;
+/// The check sequence is right.
+pub const RSIS_CRC16: u8 = 0x20;
+/// The sender gave the frame up.
+pub const RSIS_RAB: u8 = 0x10;
 /// Octets received, low octet.
 pub const RBCL: Reg<u8, ReadOnly> = Reg::at(0x66);
 /// Octets received, high bits.
@@ -352,7 +421,7 @@ pub const RBCH: Reg<u8, ReadOnly> = Reg::at(0x67);
 pub const ISR0: Reg<u8, ReadOnly> = Reg::at(0x68);
 /// End of a received HDLC frame.
 pub const ISR0_RME: u8 = 0x80;
-/// A received signalling bit changed.
+/// A received signalling bit changed (RSC on a T1).
 pub const ISR0_CASC: u8 = 0x08;
 /// 32 octets of a frame were received.
 pub const ISR0_RPF: u8 = 0x01;
@@ -445,6 +514,8 @@ pub const PC5: Reg<u8, ReadWrite> = Reg::at(0x84);
 pub const PC5_CRP: u8 = 0x01;
 /// Chip: multiplexed highway.
 pub const GPC1: Reg<u8, ReadWrite> = Reg::at(0x85);
+/// The octal chip: general purpose configuration 2.
+pub const GPC2: Reg<u8, ReadWrite> = Reg::at(0x8A);
 /// Series resistor of the transmitter; version 3.1 only.
 pub const PC6: Reg<u8, ReadWrite> = Reg::at(0x86);
 /// The 7.5 Ω of an E1 line are in series.
@@ -459,10 +530,14 @@ pub const TSBS1: Reg<u8, ReadWrite> = Reg::at(0xA1);
 pub const EQUALIZER_POINTER: Reg<u8, WriteOnly> = Reg::at(0xBB);
 /// Access to the receive equalizer's table: data.
 pub const EQUALIZER_DATA: Reg<u8, WriteOnly> = Reg::at(0xBC);
+/// T1, version 3.1: an erratum is worked around with 0x05.
+pub const ERRATUM_BD: Reg<u8, WriteOnly> = Reg::at(0xBD);
 /// Chip: general purpose configuration 6.
 pub const GPC6: Reg<u8, ReadWrite> = Reg::at(0xD6);
 /// Leaves the compatibility with version 2.1.
 pub const GPC6_COMP_DIS: u8 = 0x20;
+/// The octal chip: the multiplexed highway runs at 16 MHz.
+pub const GPC6_SSI16: u8 = 0x10;
 
 #[cfg(test)]
 mod tests {

@@ -88,7 +88,7 @@ else
 fi
 END
     archive "$plan" "$folder/run.cpio"
-    emulate "$name" "$model:$generation:$folder/board:version=$version"
+    emulate "$name" --breath=400 "$model:$generation:$folder/board:version=$version"
     guest "$name" 240 "$work/base.cpio" "$work/linux.cpio" "$folder/run.cpio" -- \
         -object memory-backend-memfd,id=ram,size=256M,share=on -machine q35,memory-backend=ram \
         -device "{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"$folder/board\"}}" \

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::{BusError, SharedMapping};
 
 /// Where the first region begins: away from zero, so that a card that forgot its address is caught.
-const FIRST: u64 = 0x1000_0000;
+const FIRST: u64 = 0x0100_0000;
 /// The first address behind the last region.
 const END: u64 = 0xF000_0000;
 /// Regions begin at multiples of this.
@@ -28,6 +28,8 @@ pub(crate) fn whole_pages(octets: usize) -> Result<usize, BusError> {
 #[derive(Debug, Default)]
 pub(crate) struct Regions {
     live: Vec<(u64, Arc<SharedMapping>)>,
+    /// First and last address of what can be given away; all of it when nothing is said.
+    within: Vec<(u64, u64)>,
 }
 
 /// Regions that a bus and its regions' owners reach.
@@ -39,6 +41,23 @@ pub(crate) fn lock(regions: &Mutex<Regions>) -> MutexGuard<'_, Regions> {
 }
 
 impl Regions {
+    /// None yet; addresses are given away inside `ranges` alone (first and last of each).
+    pub(crate) fn within(ranges: Vec<(u64, u64)>) -> Self {
+        Self { live: Vec::new(), within: ranges }
+    }
+
+    /// The lowest address from `from` on where `size` octets may be.
+    fn allowed(&self, from: u64, size: u64) -> Option<u64> {
+        if self.within.is_empty() {
+            return Some(from);
+        }
+        let fits = self.within.iter().filter_map(|&(first, last)| {
+            let start = from.max(first.checked_next_multiple_of(PAGE)?);
+            (start.checked_add(size)?.checked_sub(1)? <= last).then_some(start)
+        });
+        fits.min()
+    }
+
     /// Gives `mapping` the lowest free address.
     pub(crate) fn insert(&mut self, mapping: Arc<SharedMapping>) -> Result<u32, BusError> {
         let octets = mapping.octets();
@@ -47,17 +66,19 @@ impl Regions {
             return Err(refused(format!("{REGIONS_MAX} regions exist already")));
         }
         let size = (octets as u64).next_multiple_of(PAGE);
-        let mut start = FIRST;
+        let none = || refused("no device addresses are left below 4 GiB".into());
+        let mut start = self.allowed(FIRST, size).ok_or_else(none)?;
         let mut position = 0;
         for (address, other) in &self.live {
             if start.saturating_add(size) <= *address {
                 break;
             }
-            start = address.saturating_add((other.octets() as u64).next_multiple_of(PAGE));
+            let behind = address.saturating_add((other.octets() as u64).next_multiple_of(PAGE));
+            start = self.allowed(start.max(behind), size).ok_or_else(none)?;
             position += 1;
         }
         if start.saturating_add(size) > END {
-            return Err(refused("no device addresses are left below 4 GiB".into()));
+            return Err(none());
         }
         let address = u32::try_from(start).map_err(|_| refused("address above 4 GiB".into()))?;
         self.live.insert(position, (start, mapping));
@@ -92,11 +113,25 @@ mod tests {
         let a = regions.insert(mapping(4096)).unwrap();
         let b = regions.insert(mapping(8192)).unwrap();
         let c = regions.insert(mapping(4096)).unwrap();
-        assert_eq!((a, b, c), (0x1000_0000, 0x1000_1000, 0x1000_3000));
+        assert_eq!((a, b, c), (0x0100_0000, 0x0100_1000, 0x0100_3000));
         regions.remove(b);
         assert!(regions.find(u64::from(b), 1).is_none());
-        assert_eq!(regions.insert(mapping(12_288)).unwrap(), 0x1000_4000);
+        assert_eq!(regions.insert(mapping(12_288)).unwrap(), 0x0100_4000);
         assert_eq!(regions.insert(mapping(8192)).unwrap(), b);
+    }
+
+    #[test]
+    fn addresses_an_iommu_cannot_map_are_passed_over() {
+        let ranges = vec![(0, 0x0100_1FFF), (0x0200_0800, 0x0200_5FFF), (0xFFFF_0000, u64::MAX)];
+        let mut regions = Regions::within(ranges);
+        let given = [4096, 8192, 4096, 8192].map(|octets| regions.insert(mapping(octets)).ok());
+        let expected = [0x0100_0000, 0x0200_1000, 0x0100_1000, 0x0200_3000];
+        assert_eq!(given, expected.map(Some));
+        assert_eq!(regions.insert(mapping(4096)).ok(), Some(0x0200_5000));
+        // What is behind is above what a board can be told.
+        assert_eq!(regions.insert(mapping(4096)).ok(), None);
+        regions.remove(0x0200_3000);
+        assert_eq!(regions.insert(mapping(4096)).ok(), Some(0x0200_3000));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One PCI function, seen from the host ([`Bus`]) and from the card ([`Device`]).
 //!
-//! Three back ends carry the host side: [`in_process`], [`VfioUser`] over a socket, and (in a later
-//! version) the kernel's VFIO. [`conformance`] holds them to one behaviour; [`Trace`], [`Delay`] and
+//! Three back ends carry the host side: [`in_process`], [`VfioUser`] over a socket, and [`Vfio`] through the
+//! kernel; [`pci`] lists what the machine has. [`conformance`] holds them to one behaviour; [`Trace`], [`Delay`] and
 //! [`Break`] wrap any of them. All `unsafe` of PCI is in this crate.
 //!
 //! This crate refuses to know any board: what a register means is its callers' business.
@@ -22,6 +22,8 @@ mod descriptors;
 mod host;
 mod in_process;
 mod mapping;
+pub mod pci;
+mod vfio;
 mod vfio_user;
 mod wrappers;
 
@@ -32,5 +34,6 @@ pub use host::{Bus, BusError, DmaMemory, DmaRegion, Result, Space};
 pub use in_process::{Card, InProcess, in_process};
 pub use mapping::SharedMapping;
 
+pub use vfio::{OpenError, Registering, Vfio};
 pub use vfio_user::{ANSWER_TIMEOUT, VfioUser};
 pub use wrappers::{Access, Break, Delay, Failure, Trace};

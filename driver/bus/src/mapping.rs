@@ -70,6 +70,11 @@ impl SharedMapping {
         Ok(Self { base: base.cast(), len, writable })
     }
 
+    /// Where it begins in this process, for the kernel to map it for a device.
+    pub(crate) fn base(&self) -> *const u8 {
+        self.base.as_ptr()
+    }
+
     /// Octets.
     pub fn octets(&self) -> usize {
         self.len.get()

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bus::conformance::{Probe, check};
+use bus::conformance::{Probe, check, check_signalled};
 use bus::{Bus, BusError, Device, HostMemory, SharedMapping, Space, VfioUser};
 use tdm::Rng;
 use vfio_user::{DmaMapFlags, DmaUnmapFlags, IrqInfo, Server, ServerBackend, ServerRegion};
@@ -176,7 +176,8 @@ fn serve() -> Running {
 fn the_vfio_user_back_end_conforms() {
     let running = serve();
     let mut bus = VfioUser::connect(&running.path).unwrap();
-    check(&mut bus, || running.served.lock().unwrap().millisecond());
+    check(&mut bus, |_| running.served.lock().unwrap().millisecond());
+    check_signalled(&mut bus);
     assert!(running.served.lock().unwrap().maps.is_empty(), "every region was unmapped");
     drop(bus);
     running.server.join().unwrap();

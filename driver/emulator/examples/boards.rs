@@ -1,22 +1,29 @@
 //! Serves emulated boards over vfio-user sockets, for guests and other foreign hosts.
 //!
-//!     boards [--real] BOARD…
+//!     boards [--real | --breath=MICROS] BOARD…
 //!     BOARD = MODEL:GENERATION:SOCKET[:OPTION…]
 //!     OPTION = loop | old-pci | switch=N | version=HEX
+//!     boards --probe=SOCKET
+//!
+//! The second form serves the card of the bus's conformance suite.
 //!
 //! Spans are crossed in pairs (1 with 2, 3 with 4…), or with `loop` each with itself. Two boards have their
-//! spans crossed with each other instead. The clock is lockstep, or with `--real` the host's. Every board has
+//! spans crossed with each other instead. The clock is lockstep, with so much time left to the guest's programs
+//! after each millisecond, or with `--real` the host's. Every board has
 //! the door of `emulator::WithDoor`. Ends when its standard input does.
 
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use bus::conformance::{PASS, Probe};
 use bus::{Device, HostMemory, Space};
 use emulator::server::{Clock, Handle, Served, Server, Settings};
 use emulator::{Board, Link, Lockstep, Loopback, WithDoor};
 use firmware_headers::model::{MODELS, Model};
+use firmware_headers::pci;
 
 /// What the command line says of one board.
 struct Asked {
@@ -153,12 +160,101 @@ impl Served for Coupled {
     }
 }
 
+/// The card of the conformance suite; a millisecond of it passes when its host says so.
+struct Told {
+    probe: Probe,
+    pass: bool,
+    bar0: u32,
+    intx_disabled: bool,
+}
+
+impl Told {
+    fn command(&mut self) -> u32 {
+        self.probe.read(Space::Config, pci::COMMAND.offset, 2)
+    }
+}
+
+impl Device for Told {
+    fn read(&mut self, space: Space, offset: u32, octets: u8) -> u32 {
+        match (space, offset) {
+            (Space::Bar0, at) if at == PASS.offset => self.pass.into(),
+            // Since PCI 2.3 a host that disabled INTx asks here whether it would be asserted.
+            (Space::Config, at) if at & !3 == pci::COMMAND.offset => {
+                let wants = if self.probe.interrupt() { pci::STATUS_INTERRUPT } else { 0 };
+                let dword = u32::from(wants) << 16 | self.command();
+                dword >> (8 * (at & 3))
+            }
+            // Memory of 128 octets, and a pin for INTx: what a host needs to find the rest.
+            (Space::Config, at) if at == pci::BAR0.offset => self.bar0,
+            (Space::Config, at) if at == pci::INTERRUPT_PIN.offset & !3 => 1 << 8,
+            (Space::Config, at) if at == pci::INTERRUPT_PIN.offset => 1,
+            _ => self.probe.read(space, offset, octets),
+        }
+    }
+    fn write(&mut self, space: Space, offset: u32, octets: u8, value: u32) {
+        match (space, offset) {
+            (Space::Bar0, at) if at == PASS.offset => self.pass = true,
+            (Space::Config, at) if at == pci::BAR0.offset => self.bar0 = value & !0x7F,
+            _ => self.probe.write(space, offset, octets, value),
+        }
+        self.intx_disabled = self.command() & u32::from(pci::COMMAND_INTX_DISABLE) != 0;
+    }
+    fn interrupt(&self) -> bool {
+        self.probe.interrupt() && !self.intx_disabled
+    }
+    fn millisecond(&mut self, memory: &dyn HostMemory) {
+        self.probe.millisecond(memory);
+        self.pass = false;
+    }
+    fn bar0_octets(&self) -> u32 {
+        self.probe.bar0_octets()
+    }
+    fn reset(&mut self) {
+        self.probe.reset();
+        (self.pass, self.bar0, self.intx_disabled) = (false, 0, false);
+    }
+}
+
+impl Served for Told {
+    fn is_ticking(&self) -> bool {
+        true
+    }
+    fn tick_taken(&self, _: Lockstep) -> bool {
+        self.pass
+    }
+}
+
+fn serve_probe(socket: &str) -> Result<(), Box<dyn std::error::Error>> {
+    // It waits as long as it takes to be told.
+    let patience = Duration::from_secs(1_000_000);
+    let settings = Settings { clock: Clock::Lock, patience, ..Settings::default() };
+    let mut server = Server::bind(Path::new(socket), settings)?;
+    let handle = server.handle();
+    println!("ready");
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        handle.stop();
+    });
+    server.run(&mut Told {
+        probe: Probe::default(),
+        pass: false,
+        bar0: 0,
+        intx_disabled: false,
+    })?;
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut clock = Clock::Lock;
+    let mut settings = Settings { clock: Clock::Lock, ..Settings::default() };
     let mut boards = Vec::new();
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
-            "--real" => clock = Clock::Real,
+            word if word.starts_with("--probe=") => return serve_probe(&word["--probe=".len()..]),
+            "--real" => settings.clock = Clock::Real,
+            word if word.starts_with("--breath=") => {
+                let micros = word.split('=').nth(1).unwrap_or_default().parse()?;
+                settings.breath = Duration::from_micros(micros);
+            }
             board => boards.push(asked(board)?),
         }
     }
@@ -167,7 +263,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut cards = boards.iter().map(made).collect::<Result<Vec<_>, _>>()?;
     wire(&mut cards, &boards);
-    let settings = Settings { clock, ..Settings::default() };
     let shown: Vec<_> = boards.iter().map(|_| Arc::new(AtomicU64::new(NOBODY))).collect();
     let mut servers = Vec::new();
     for asked in &boards {

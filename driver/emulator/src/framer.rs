@@ -1,4 +1,4 @@
-//! The framer chip: E1 ports behind one local bus, four of a QuadFALC or eight of its bigger sister.
+//! The framer chip: E1 and T1 ports behind one local bus, four of a QuadFALC or eight of its bigger sister.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -8,12 +8,15 @@
 )]
 
 mod cas;
+mod hdlc;
 mod port;
 mod receiver;
+mod robbed;
+mod signalling;
 
 use firmware_headers::falc;
 
-pub(crate) use port::{Arrived, MILLI_BITS, Port};
+pub(crate) use port::{Arrived, Port};
 
 /// The chip.
 pub(crate) struct Framer {
@@ -24,12 +27,13 @@ pub(crate) struct Framer {
 impl Framer {
     /// A chip of `ports` held in reset, as the board leaves it after power-up.
     pub(crate) fn new(ports: usize) -> Self {
-        Self { ports: (0..ports).map(|_| Port::new()).collect(), in_reset: true }
+        Self { ports: (0..ports).map(|_| Port::new(ports)).collect(), in_reset: true }
     }
     /// Holds the chip in reset, or lets it out of it: every register then has its reset value.
     pub(crate) fn hold_in_reset(&mut self, hold: bool) {
         if hold && !self.in_reset {
-            self.ports.iter_mut().for_each(|port| *port = Port::new());
+            let ports = self.ports.len();
+            self.ports.iter_mut().for_each(|port| *port = Port::new(ports));
         }
         self.in_reset = hold;
     }
@@ -60,7 +64,8 @@ impl Framer {
             _ => self.ports.get_mut(port).map_or(0xFF, |port| port.read(address)),
         }
     }
-    /// Silicon 3.1, which calls itself 2.1 until it is told to leave the compatibility.
+    /// Silicon 3.1, which calls itself 2.1 until it is told to leave the compatibility. The octal chip's is
+    /// not known.
     fn version(&mut self) -> u8 {
         let first = self.ports.first_mut();
         match first.map(|port| port.read(falc::GPC6.offset as u8) & falc::GPC6_COMP_DIS) {

@@ -41,4 +41,4 @@ pub use far::{
     BadMeeting, DChannel, DChannelCounters, E1, E1Clock, E1Counters, Link, Loopback, Meeting,
 };
 pub use fault::{BoardFault, Fault};
-pub use line::{Errors, FarEnd, Frames, Signal};
+pub use line::{Errors, FarEnd, Frames, Framing, Signal};

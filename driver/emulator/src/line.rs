@@ -7,7 +7,7 @@ use tdm::{Alarm, Block, SampleTime};
 pub enum Signal {
     /// No pulses: a cut cable, a transmitter that is off.
     Silence,
-    /// Pulses in which no E1 frame is found.
+    /// Pulses in which no frame is found.
     Unframed,
     /// All ones, without frames. G.775.
     AllOnes,
@@ -15,12 +15,28 @@ pub enum Signal {
     Framed(Frames),
 }
 
-/// The overhead of a millisecond of frames: a CRC-4 sub-multiframe long.
+/// How a line is framed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// 32 timeslots at 2,048 kbit/s. G.704, §2.3.
+    #[default]
+    E1,
+    /// 24 channels at 1,544 kbit/s in frames of twelve. ANSI T1.403.
+    D4,
+    /// The same in frames of 24. ANSI T1.403; G.704, §2.1.
+    Esf,
+}
+
+/// The overhead of a millisecond of frames: on an E1, a CRC-4 sub-multiframe long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frames {
-    /// With the CRC-4 multiframe. G.704, §2.3.3.
+    /// How they are made.
+    pub framing: Framing,
+    /// T1: where the millisecond begins in the 24 frames of an extended superframe, or of two superframes.
+    pub at: u8,
+    /// E1: with the CRC-4 multiframe, G.704, §2.3.3. ESF: the CRC-6 is right.
     pub crc4: bool,
-    /// The A bit: the sender does not understand what it receives. G.732, §4.2.3.
+    /// The A bit: the sender does not understand what it receives. G.732, §4.2.3. T1: the yellow alarm.
     pub remote_alarm: bool,
     /// An E bit: the sender's last received sub-multiframe had a wrong CRC. G.704, §2.3.3.4.
     pub far_errors: bool,
@@ -42,6 +58,8 @@ pub struct Errors {
 impl Frames {
     /// Frames of a sender that is content, without the CRC-4 multiframe.
     pub const HEALTHY: Self = Self {
+        framing: Framing::E1,
+        at: 0,
         crc4: false,
         remote_alarm: false,
         far_errors: false,
@@ -81,7 +99,9 @@ pub trait FarEnd: Send {
     /// it finds no frames.
     fn signal(&mut self, sent: Signal) -> Signal {
         Signal::Framed(match sent {
-            Signal::Framed(frames) => Frames { crc4: frames.crc4, ..Frames::HEALTHY },
+            Signal::Framed(Frames { framing, at, crc4, .. }) => {
+                Frames { framing, at, crc4, ..Frames::HEALTHY }
+            }
             _ => Frames { remote_alarm: true, ..Frames::HEALTHY },
         })
     }

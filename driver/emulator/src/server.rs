@@ -59,6 +59,9 @@ pub struct Settings {
     pub lockstep: Lockstep,
     /// In lockstep: how long it waits for that. Then it goes on, and counts a stall.
     pub patience: Duration,
+    /// In lockstep: what is left to the host's other programs between two milliseconds. A slow host would
+    /// do nothing but serve interrupts otherwise.
+    pub breath: Duration,
 }
 
 impl Default for Settings {
@@ -69,6 +72,7 @@ impl Default for Settings {
             catch_up_millis: 4,
             lockstep: Lockstep::default(),
             patience: Duration::from_millis(500),
+            breath: Duration::ZERO,
         }
     }
 }

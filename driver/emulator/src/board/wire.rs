@@ -10,7 +10,7 @@
 use tdm::{Alarm, Block, Law, Rng, SAMPLES, SampleTime, TIMESLOTS};
 
 use crate::fault::{Fault, LineFaults};
-use crate::framer::{Arrived, MILLI_BITS, Port};
+use crate::framer::{Arrived, Port};
 use crate::{FarEnd, Signal};
 
 /// What a framer without frames gives its system side, and the highway without a driver.
@@ -27,8 +27,9 @@ pub(crate) struct Wire {
     pub sent: Block,
     /// What it gets.
     pub received: Block,
-    /// What arrived in the last millisecond, for the loop towards the line.
+    /// What arrived in the last millisecond, for the loops towards the line.
     arriving: Signal,
+    looped: Block,
 }
 
 impl Wire {
@@ -42,6 +43,7 @@ impl Wire {
             sent: Block { octets: NOTHING, ..Block::idle(Law::A) },
             received: Block { octets: NOTHING, ..Block::idle(Law::A) },
             arriving: Signal::Silence,
+            looped: Block { octets: NOTHING, ..Block::idle(Law::A) },
         }
     }
     pub(crate) fn plug(&mut self, far: Option<Box<dyn FarEnd>>) {
@@ -64,9 +66,11 @@ impl Wire {
             self.received.octets = NOTHING;
             return;
         };
+        let [out, inward] = port.slots();
+        self.sent.octets.iter_mut().for_each(|row| row.rotate_left(out % TIMESLOTS));
         let mut leaving = port.transmit();
         if port.payload_loop() || port.remote_loop() {
-            self.sent.octets = self.received.octets;
+            self.sent.octets = self.looped.octets;
         }
         if port.remote_loop() {
             leaving = self.arriving;
@@ -87,9 +91,11 @@ impl Wire {
             port.slip();
         }
         let mut arrived = Arrived::default();
-        let received = &mut self.received;
-        self.faults.bit_errors(MILLI_BITS, |bit| arrived.wrong_bit(bit, received));
+        let (received, framing) = (&mut self.received, port.framing().unwrap_or_default());
+        self.faults.bit_errors(port.milli_bits(), |bit| arrived.wrong_bit(framing, bit, received));
         port.receive(self.arriving, arrived, received);
+        self.looped.octets = received.octets;
+        received.octets.iter_mut().for_each(|row| row.rotate_right(inward % TIMESLOTS));
     }
 
     /// The far end's turn; returns what arrives here.

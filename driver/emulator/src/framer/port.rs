@@ -11,13 +11,17 @@ use firmware_headers::falc;
 use tdm::{Block, TIMESLOTS};
 
 use super::cas;
+use super::hdlc::{Hdlc, Mode};
 use super::receiver::{ALIGNMENTS, Receiver, Search};
-use crate::{Errors, Frames, Signal};
+use super::robbed::CHANNELS;
+use super::signalling::{Signalling, Way};
+use crate::{Errors, Frames, Framing, Signal};
 
 /// Interrupt status registers of a port.
 const CAUSES: usize = 5;
-/// Bits of a millisecond of an E1: the range of [`Arrived::wrong_bit`].
-pub(crate) const MILLI_BITS: u32 = 2048;
+/// Bits of a frame of an E1 and of a T1.
+const FRAME_BITS_E1: u32 = 256;
+const FRAME_BITS_T1: u32 = 193;
 /// Timeslot 0 of frames with the alignment signal, Si = 1. G.704, table 5A.
 const TS0_ALIGNMENT: u8 = 0x9B;
 /// Timeslot 0 of the other frames: Si, the bit that is never an alignment signal's, Sa bits 1, A = 0.
@@ -33,22 +37,42 @@ pub(crate) struct Arrived {
 }
 
 impl Arrived {
-    /// Bit `at` (0 to 2047, in the order of the line) of `block` arrived wrong.
-    pub(crate) fn wrong_bit(&mut self, at: u32, block: &mut Block) {
-        let (frame, bit) = ((at / 256) as usize, at % 8);
-        let timeslot = (at % 256 / 8) as usize;
-        if let Some(octet) = block.octets.get_mut(frame).and_then(|row| row.get_mut(timeslot)) {
-            *octet ^= 0x80 >> bit;
-        }
+    /// Bit `at` (in the order of the line, from 0 to [`Port::milli_bits`]) of `block` arrived wrong.
+    pub(crate) fn wrong_bit(&mut self, framing: Framing, at: u32, block: &mut Block) {
         self.wrong_bits = self.wrong_bits.saturating_add(1);
+        match framing {
+            Framing::E1 => self.wrong_bit_e1(at, block),
+            Framing::D4 | Framing::Esf => self.wrong_bit_t1(at, block),
+        }
+    }
+    fn wrong_bit_e1(&mut self, at: u32, block: &mut Block) {
+        let (frame, bit) = ((at / FRAME_BITS_E1) as usize, at % 8);
+        let timeslot = (at % FRAME_BITS_E1 / 8) as usize;
+        flip(block, frame, timeslot, bit);
         // The alignment signal is bits 2 to 8 of timeslot 0 of every other frame.
-        if timeslot == 0
-            && frame.is_multiple_of(2)
-            && bit > 0
-            && let Some(wrong) = self.wrong_alignments.get_mut(frame / 2)
-        {
+        if timeslot == 0 && frame.is_multiple_of(2) && bit > 0 {
+            self.wrong_alignment(frame / 2);
+        }
+    }
+    /// The framing bit comes first; every other one is taken as a frame alignment bit.
+    fn wrong_bit_t1(&mut self, at: u32, block: &mut Block) {
+        let (frame, bit) = ((at / FRAME_BITS_T1) as usize, at % FRAME_BITS_T1);
+        match bit.checked_sub(1) {
+            Some(bit) => flip(block, frame, (bit / 8).wrapping_add(1) as usize, bit % 8),
+            None => self.wrong_alignment(frame / 2),
+        }
+    }
+    fn wrong_alignment(&mut self, n: usize) {
+        if let Some(wrong) = self.wrong_alignments.get_mut(n) {
             *wrong = true;
         }
+    }
+}
+
+/// Bit `bit` (0 first on the line) of an octet becomes the other.
+fn flip(block: &mut Block, frame: usize, timeslot: usize, bit: u32) {
+    if let Some(octet) = block.octets.get_mut(frame).and_then(|row| row.get_mut(timeslot)) {
+        *octet ^= 0x80_u8.wrapping_shr(bit);
     }
 }
 
@@ -74,12 +98,15 @@ pub(crate) struct Port {
     inserted: Errors,
     crc_was_wrong: bool,
     framed: Option<Frames>,
-    signalling_out: cas::Sender,
-    signalling_in: cas::Receiver,
+    signalling: Signalling,
+    hdlc: Hdlc,
+    /// Ports of the chip: they share one highway.
+    ports: usize,
 }
 
 impl Port {
-    pub(crate) fn new() -> Self {
+    /// As after a reset, on a chip of so many ports.
+    pub(crate) fn new(ports: usize) -> Self {
         let mut port = Self {
             written: [0; falc::PORT_REGISTERS],
             receiver: Receiver::default(),
@@ -91,8 +118,9 @@ impl Port {
             inserted: Errors::default(),
             crc_was_wrong: false,
             framed: None,
-            signalling_out: cas::Sender::default(),
-            signalling_in: cas::Receiver::default(),
+            signalling: Signalling::default(),
+            hdlc: Hdlc::default(),
+            ports,
         };
         port.mask_everything();
         port
@@ -119,7 +147,15 @@ impl Port {
         let before = self.stored(u32::from(address));
         self.store(address, value);
         match u32::from(address) {
-            a if a == falc::CMDR.offset && value & falc::CMDR_RRES != 0 => self.receiver.restart(),
+            0x00 | 0x01 => self.hdlc.give(value),
+            a if a == falc::CMDR.offset => {
+                if value & falc::CMDR_RRES != 0 {
+                    self.receiver.restart();
+                }
+                let causes = self.hdlc.command(value);
+                self.raise(falc::ISR1.offset, causes);
+                self.announce();
+            }
             a if a == falc::FMR0.offset && value & !before & falc::FMR0_FRS != 0 => {
                 self.receiver.restart();
             }
@@ -144,8 +180,7 @@ impl Port {
         let low = |count: u16| count.to_le_bytes()[0];
         let high = |count: u16| count.to_le_bytes()[1];
         match u32::from(address) {
-            // No HDLC frame ever waits in the controller: it is not built in.
-            0x00 | 0x01 => 0,
+            0x00 | 0x01 => self.hdlc.take(),
             a if a == falc::FRS0.offset => self.status,
             a if a == falc::FRS1.offset => self.signalling_alarm(),
             a if a == falc::RSW.offset => self.service_word(),
@@ -158,9 +193,12 @@ impl Port {
             a if a == falc::EBCL.offset => low(self.latched.far),
             a if a == falc::EBCH.offset => high(self.latched.far),
             a if a == falc::SIS.offset => self.signalling_status(),
-            a if a == falc::RSP1.offset => self.signalling_in.changed.to_le_bytes()[0],
-            a if a == falc::RSP2.offset => self.signalling_in.changed.to_le_bytes()[1],
-            0x70..=0x7F => self.take_signalling(usize::from(address & 0xF)),
+            a if a == falc::RSP1.offset => self.signalling.changed()[0],
+            a if a == falc::RSP2.offset => self.signalling.changed()[1],
+            a if a == falc::RSIS.offset => self.hdlc.status(),
+            a if a == falc::RBCL.offset => self.hdlc.count() as u8,
+            a if a == falc::RBCH.offset => (self.hdlc.count() >> 8) as u8 & 0xF,
+            0x70..=0x7F => self.signalling.take(usize::from(address & 0xF)),
             a if a == falc::GIS.offset => self.pending(),
             a if (falc::ISR0.offset..=falc::ISR4.offset).contains(&a) => self.take_cause(a),
             // Read-only registers that nothing here drives.
@@ -174,21 +212,83 @@ impl Port {
             _ => 0xFF,
         }
     }
-    fn has_signalling(&self) -> bool {
-        self.has(falc::XSP.offset, falc::XSP_CASEN)
+    fn is_t1(&self) -> bool {
+        self.has(falc::FMR1.offset, falc::FMR1_PMOD_T1)
+    }
+    /// How the port frames; nothing for the two formats no board of the family is set to.
+    pub(crate) fn framing(&self) -> Option<Framing> {
+        if !self.is_t1() {
+            return Some(Framing::E1);
+        }
+        match self.stored(falc::FMR4.offset) & falc::FMR4_FM {
+            falc::FMR4_FM_D4 => Some(Framing::D4),
+            falc::FMR4_FM_ESF => Some(Framing::Esf),
+            _ => None,
+        }
+    }
+    /// Bits of a millisecond of the line.
+    pub(crate) fn milli_bits(&self) -> u32 {
+        let frame = if self.is_t1() { FRAME_BITS_T1 } else { FRAME_BITS_E1 };
+        frame.wrapping_mul(8)
+    }
+    /// Which slot of the system's highway channel 0 of the line is in: what is sent, and what is received.
+    /// Set in bits of the highway, of which 4 mean none.
+    pub(crate) fn slots(&self) -> [usize; 2] {
+        let highway = (self.ports as u16).wrapping_mul(256);
+        [falc::XC0.offset, falc::RC0.offset].map(|register| {
+            let high = self.stored(register) & falc::OFFSET_HIGH;
+            let low = self.stored(register.wrapping_add(1));
+            let offset = u16::from_be_bytes([high, low]);
+            let bits = 4_u16.wrapping_sub(offset).checked_rem(highway).unwrap_or_default();
+            let slot = highway / 32;
+            usize::from(bits.checked_div(slot).unwrap_or_default())
+        })
+    }
+    fn signalling_way(&self) -> Way {
+        match self.framing() {
+            Some(Framing::E1) if self.has(falc::XSP.offset, falc::XSP_CASEN) => Way::Timeslot16,
+            Some(framing @ (Framing::D4 | Framing::Esf))
+                if self.has(falc::FMR5.offset, falc::FMR5_EIBR) =>
+            {
+                Way::Robbed { framing, clear: self.clear_channels() }
+            }
+            _ => Way::None,
+        }
+    }
+    /// Bit n: channel n of a T1 is clear.
+    fn clear_channels(&self) -> u32 {
+        let registers = (falc::CCB1.offset..).map(|at| self.stored(at)).take(CHANNELS / 8);
+        let bits = registers.fold(0_u32, |all, register| all.wrapping_shl(8) | u32::from(register));
+        // Bit 23 is channel 1: turned round, channel 1 is bit 8 of the word, and wanted at bit 1.
+        bits.reverse_bits().wrapping_shr(7)
     }
     fn signalling_alarm(&self) -> u8 {
-        let lost = self.has_signalling() && !self.signalling_in.is_aligned();
+        let lost = self.signalling_way() == Way::Timeslot16 && !self.signalling.is_aligned();
         if lost { falc::FRS1_TS16LFA } else { 0 }
     }
-    /// RS1 to RS16; which of them changed is known until it is read.
-    fn take_signalling(&mut self, n: usize) -> u8 {
-        self.signalling_in.changed &= !1_u16.wrapping_shl(n as u32);
-        self.signalling_in.registers.get(n).copied().unwrap_or_default()
+    fn hdlc_mode(&self) -> Mode {
+        let slots = |first: u32| {
+            (first..)
+                .take(4)
+                .fold(0_u32, |all, at| all.wrapping_shl(8) | u32::from(self.stored(at)))
+        };
+        let on = self.has(falc::CCR1.offset, falc::CCR1_EITS);
+        let receives = on && self.has(falc::MODE.offset, falc::MODE_HRAC);
+        Mode {
+            receive: if receives { slots(falc::RTR1.offset).reverse_bits() } else { 0 },
+            send: if on { slots(falc::TTR1.offset).reverse_bits() } else { 0 },
+            with_fcs: self.has(falc::CCR2.offset, falc::CCR2_RCRC),
+            flags: self.has(falc::CCR1.offset, falc::CCR1_ITF),
+        }
+    }
+    fn announce(&mut self) {
+        let causes = self.hdlc.announce();
+        self.raise(falc::ISR0.offset, causes);
     }
     fn signalling_status(&self) -> u8 {
         let frozen = if self.receiver.is_aligned() { 0 } else { falc::SIS_SFS };
-        falc::SIS_XFW | frozen
+        let room = if self.hdlc.has_room() { falc::SIS_XFW } else { 0 };
+        room | frozen
     }
 
     /// GIS: which interrupt status registers hold something unmasked.
@@ -222,13 +322,12 @@ impl Port {
         if fmr1 & falc::FMR1_XAIS != 0 {
             return Signal::AllOnes;
         }
-        if fmr1 & falc::FMR1_PMOD_T1 != 0 {
-            // 24-channel frames: to an E1 receiver, pulses without its frames.
-            return Signal::Unframed;
-        }
+        let Some(framing) = self.framing() else { return Signal::Unframed };
         let asked = self.has(falc::XSW.offset, falc::XSW_XRA);
         let by_itself = self.has(falc::FMR2.offset, falc::FMR2_AXRA) && !self.receiver.is_aligned();
         Signal::Framed(Frames {
+            framing,
+            at: self.signalling.at(),
             crc4: fmr1 & falc::FMR1_XFS != 0,
             remote_alarm: asked || by_itself,
             far_errors: self.crc_was_wrong && self.has(falc::XSP.offset, falc::XSP_AXS),
@@ -236,30 +335,29 @@ impl Port {
         })
     }
 
-    /// XSP.CASEN: timeslot 16 of what the system side gives is the framer's.
+    /// What the framer itself puts into the slots: signalling bits, HDLC frames.
     pub(crate) fn sign(&mut self, sent: &mut Block) {
-        if self.has_signalling() {
-            let registers = self.written.iter().skip(falc::XS1.offset as usize);
-            let mut sixteen = [0; cas::FRAMES];
-            sixteen.iter_mut().zip(registers).for_each(|(to, &from)| *to = from);
-            self.signalling_out.fill(&sixteen, sent);
-        }
+        let mode = self.hdlc_mode();
+        let causes = self.hdlc.send(mode, sent);
+        self.raise(falc::ISR1.offset, causes);
+        let mut registers = [0; cas::FRAMES];
+        let written = self.written.iter().skip(falc::XS1.offset as usize);
+        registers.iter_mut().zip(written).for_each(|(to, &from)| *to = from);
+        self.signalling.send(self.signalling_way(), &registers, sent);
     }
-    fn hear_signalling(&mut self, block: &Block) {
-        if !self.has_signalling() {
-            self.signalling_in = cas::Receiver::default();
-            return;
-        }
+    /// What the framer takes out of the slots itself.
+    fn hear(&mut self, block: &Block) {
         // Frozen while there is no frame to find it in.
-        if !self.receiver.is_aligned() {
-            self.signalling_in.lose();
-            return;
+        let frames = self.framed.filter(|_| self.receiver.is_aligned());
+        if frames.is_some() {
+            self.hdlc.receive(self.hdlc_mode(), block);
         }
-        let was_aligned = self.signalling_in.is_aligned();
-        if self.signalling_in.millisecond(block) {
+        self.announce();
+        let heard = self.signalling.hear(self.signalling_way(), frames, block);
+        if heard.changed {
             self.raise(falc::ISR0.offset, falc::ISR0_CASC);
         }
-        if was_aligned && !self.signalling_in.is_aligned() {
+        if heard.lost {
             self.raise(falc::ISR3.offset, falc::ISR3_LMFA16);
         }
     }
@@ -289,8 +387,7 @@ impl Port {
         }
         self.count(signal, arrived, wrong, errors);
         let search = Search {
-            decodes: self.has(falc::FMR0.offset, falc::FMR0_RC)
-                && !self.has(falc::FMR1.offset, falc::FMR1_PMOD_T1),
+            framing: self.framing().filter(|_| self.has(falc::FMR0.offset, falc::FMR0_RC)),
             multiframe: self.has(falc::FMR2.offset, falc::FMR2_RFS_CRC4),
             extended: self.has(falc::FMR3.offset, falc::FMR3_EXTIW),
         };
@@ -305,7 +402,7 @@ impl Port {
             self.report_changes(before, had_multiframe);
         }
         self.errored |= errored_by(self.status);
-        self.hear_signalling(block);
+        self.hear(block);
         self.fill(block);
     }
 
@@ -367,8 +464,8 @@ impl Port {
         self.raise(falc::ISR2.offset, causes);
     }
 
-    /// What reaches the system side: timeslot 0 as received; all ones while there are no frames, and
-    /// when the host asks for them.
+    /// What reaches the system side: timeslot 0 as received, ones in the slots a T1 has no channel for; all
+    /// ones while there are no frames, and when the host asks for them.
     fn fill(&self, block: &mut Block) {
         let frames = self.framed.filter(|_| self.receiver.is_aligned());
         let Some(frames) = frames.filter(|_| !self.has(falc::FMR2.offset, falc::FMR2_SAIS)) else {
@@ -378,8 +475,17 @@ impl Port {
             return;
         };
         for (n, row) in block.octets.iter_mut().enumerate() {
-            if let Some(octet) = row.first_mut() {
-                *octet = timeslot_0(frames, n.is_multiple_of(2));
+            match frames.framing {
+                Framing::E1 => {
+                    if let Some(octet) = row.first_mut() {
+                        *octet = timeslot_0(frames, n.is_multiple_of(2));
+                    }
+                }
+                Framing::D4 | Framing::Esf => {
+                    let (equipped, rest) = row.split_at_mut(CHANNELS + 1);
+                    rest.fill(0xFF);
+                    equipped.iter_mut().take(1).for_each(|octet| *octet = 0xFF);
+                }
             }
         }
     }

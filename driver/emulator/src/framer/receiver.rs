@@ -12,7 +12,7 @@
 
 use firmware_headers::falc;
 
-use crate::{Frames, Signal};
+use crate::{Frames, Framing, Signal};
 
 /// Frame alignment signals of a millisecond.
 pub(crate) const ALIGNMENTS: usize = 4;
@@ -20,6 +20,8 @@ pub(crate) const ALIGNMENTS: usize = 4;
 const ALIGN_MILLIS: u8 = 2;
 /// Wrong signals in a row that lose it. G.706, §4.1.1.
 const MISSES_MAX: u8 = 3;
+/// The last five of `recent`.
+const FIVE: u8 = 0b1_1111;
 /// Two multiframes with a good alignment signal. G.706, §4.2.
 const MULTIFRAME_MILLIS: u8 = 4;
 /// After so long without a multiframe the far end has none. G.706, annex B.
@@ -28,8 +30,8 @@ const NO_MULTIFRAME_MILLIS: u16 = 400;
 /// What the mode registers ask of the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Search {
-    /// A line code is set and the port is an E1: frames can be found at all.
-    pub decodes: bool,
+    /// What frames are looked for; nothing without a line code.
+    pub framing: Option<Framing>,
     /// The CRC-4 multiframe is searched for.
     pub multiframe: bool,
     /// And still after 400 ms without one.
@@ -42,6 +44,8 @@ pub(crate) struct Receiver {
     good_millis: u8,
     aligned: bool,
     misses: u8,
+    /// The last alignment signals, newest in bit 0; 1 = wrong.
+    recent: u8,
     multiframe: Multiframe,
 }
 
@@ -75,8 +79,8 @@ impl Receiver {
         search: Search,
     ) -> u8 {
         match signal {
-            Signal::Framed(frames) if search.decodes => {
-                self.align(wrong);
+            Signal::Framed(frames) if search.framing == Some(frames.framing) => {
+                self.align(wrong, frames.framing);
                 self.seek_multiframe(frames, search);
                 self.framed_status(frames, search)
             }
@@ -95,7 +99,9 @@ impl Receiver {
         }
     }
 
-    fn align(&mut self, wrong: [bool; ALIGNMENTS]) {
+    /// An E1 loses its frame with three wrong signals in a row, a T1 with two of five. G.706, §4.1.1;
+    /// ANSI T1.231, §6.1.2.2.1.
+    fn align(&mut self, wrong: [bool; ALIGNMENTS], framing: Framing) {
         if !self.aligned {
             let good = !wrong.contains(&true);
             self.good_millis = if good { self.good_millis.saturating_add(1) } else { 0 };
@@ -103,8 +109,13 @@ impl Receiver {
             return;
         }
         for missed in wrong {
+            self.recent = self.recent.wrapping_shl(1) | u8::from(missed);
             self.misses = if missed { self.misses.saturating_add(1) } else { 0 };
-            if self.misses >= MISSES_MAX {
+            let lost = match framing {
+                Framing::E1 => self.misses >= MISSES_MAX,
+                Framing::D4 | Framing::Esf => (self.recent & FIVE).count_ones() >= 2,
+            };
+            if lost {
                 self.restart();
                 return;
             }
@@ -112,7 +123,7 @@ impl Receiver {
     }
 
     fn seek_multiframe(&mut self, frames: Frames, search: Search) {
-        if !self.aligned || !search.multiframe {
+        if !self.aligned || !search.multiframe || frames.framing != Framing::E1 {
             self.multiframe = Multiframe::default();
             return;
         }
@@ -138,7 +149,7 @@ impl Receiver {
         if frames.remote_alarm {
             status |= falc::FRS0_RRA;
         }
-        if search.multiframe && !self.multiframe.found {
+        if search.multiframe && frames.framing == Framing::E1 && !self.multiframe.found {
             status |= falc::FRS0_LMFA;
             if self.multiframe.searched_millis >= NO_MULTIFRAME_MILLIS {
                 status |= falc::FRS0_NMF;
@@ -152,8 +163,8 @@ impl Receiver {
 mod tests {
     use super::*;
 
-    const BASIC: Search = Search { decodes: true, multiframe: false, extended: false };
-    const CRC4: Search = Search { decodes: true, multiframe: true, extended: false };
+    const BASIC: Search = Search { framing: Some(Framing::E1), multiframe: false, extended: false };
+    const CRC4: Search = Search { framing: Some(Framing::E1), multiframe: true, extended: false };
     const GOOD: [bool; ALIGNMENTS] = [false; ALIGNMENTS];
     const PLAIN: Signal = Signal::Framed(Frames::HEALTHY);
     const WITH_CRC4: Signal = Signal::Framed(Frames { crc4: true, ..Frames::HEALTHY });
@@ -224,8 +235,26 @@ mod tests {
     }
 
     #[test]
+    fn a_t1_loses_its_frame_with_two_wrong_bits_of_five_and_an_e1_does_not() {
+        for (framing, lost) in [(Framing::E1, 0), (Framing::Esf, falc::FRS0_LFA)] {
+            let search = Search { framing: Some(framing), ..BASIC };
+            let signal = Signal::Framed(Frames { framing, ..Frames::HEALTHY });
+            let mut receiver = Receiver::default();
+            assert_eq!(run(&mut receiver, 5, signal, search), 0);
+            let status = receiver.millisecond(signal, [true, false, true, false], search);
+            assert_eq!(status, lost, "{framing:?}");
+        }
+    }
+
+    #[test]
+    fn frames_of_another_kind_are_none() {
+        let search = Search { framing: Some(Framing::Esf), ..BASIC };
+        assert_eq!(run(&mut Receiver::default(), 10, PLAIN, search), falc::FRS0_LFA);
+    }
+
+    #[test]
     fn a_receiver_without_line_code_finds_no_frame() {
-        let deaf = Search { decodes: false, ..BASIC };
+        let deaf = Search { framing: None, ..BASIC };
         assert_eq!(run(&mut Receiver::default(), 10, PLAIN, deaf), falc::FRS0_LFA);
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Pace {
     clock: BoardClock,
     waiting: u64,
     last: Instant,
+    /// When the host was first seen to be done with the last millisecond.
+    done: Option<Instant>,
     lost: u64,
     stalls: u64,
 }
@@ -29,7 +31,7 @@ pub(crate) struct Pace {
 impl Pace {
     pub(crate) fn new(settings: Settings, now: Instant) -> Self {
         let clock = BoardClock::new(now, settings.ppm);
-        Self { settings, clock, waiting: 0, last: now, lost: 0, stalls: 0 }
+        Self { settings, clock, waiting: 0, last: now, done: None, lost: 0, stalls: 0 }
     }
     /// Milliseconds that passed outside and never will in the board.
     pub(crate) fn lost(&self) -> u64 {
@@ -53,7 +55,9 @@ impl Pace {
             self.waiting = 0;
             let stalled = !host.taken && now >= self.patience_ends();
             self.stalls += u64::from(stalled);
-            host.taken || stalled
+            self.done = host.taken.then(|| self.done.unwrap_or(now));
+            let breathed = |done: Instant| now >= done.plus(self.settings.breath);
+            self.done.is_some_and(breathed) || stalled
         } else {
             let waiting = self.waiting.saturating_add(due);
             let kept = waiting.min(self.settings.catch_up_millis.max(1));
@@ -62,14 +66,19 @@ impl Pace {
             kept > 0
         };
         if tick {
-            self.last = now;
+            (self.last, self.done) = (now, None);
         }
         tick
     }
     /// How long nothing can become due by itself.
     pub(crate) fn rest(&self, now: Instant, host: Host) -> Duration {
         if self.waits_for(host) {
-            return if host.taken { Duration::ZERO } else { self.patience_ends().since(now) };
+            let until = match (host.taken, self.done) {
+                (true, Some(done)) => done.plus(self.settings.breath),
+                (true, None) => return Duration::ZERO,
+                (false, _) => self.patience_ends(),
+            };
+            return until.since(now);
         }
         if self.waiting > 0 { Duration::ZERO } else { self.clock.next().since(now) }
     }
@@ -120,6 +129,26 @@ mod tests {
             assert!(pace.tick(now.plus_millis(499), DONE), "as fast as the host");
         }
         assert_eq!((pace.lost(), pace.stalls()), (0, 0));
+    }
+
+    #[test]
+    fn a_slow_host_gets_its_breath_after_each_millisecond() {
+        let breath = Duration::from_micros(500);
+        let settings = Settings { clock: Clock::Lock, breath, ..Settings::default() };
+        let mut pace = Pace::new(settings, Instant::millis(0));
+        let mut ticks = Vec::new();
+        for micros in (10_000..13_000).step_by(100) {
+            let now = Instant::micros(micros);
+            // It needs 200 µs for each.
+            let since = micros - ticks.last().copied().unwrap_or(0);
+            let host = if since >= 200 { DONE } else { WORKING };
+            if pace.tick(now, host) {
+                ticks.push(micros);
+            } else if host == DONE {
+                assert!(pace.rest(now, host) > Duration::ZERO && pace.rest(now, host) <= breath);
+            }
+        }
+        assert_eq!(ticks, [10_500, 11_200, 11_900, 12_600]);
     }
 
     #[test]

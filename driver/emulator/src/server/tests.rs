@@ -141,7 +141,7 @@ fn a_served_card_keeps_every_promise_of_the_bus() {
     let handle = server.handle();
     let thread = std::thread::spawn(move || server.run(&mut Counted::default()).unwrap());
     let mut bus = VfioUser::connect(&path).unwrap();
-    bus::conformance::check(&mut bus, || {
+    bus::conformance::check(&mut bus, |_| {
         handle.with(|card, _| card.1 += 1).unwrap();
         while handle.with(|card, _| card.1).unwrap() > 0 {
             std::thread::yield_now();
