@@ -174,9 +174,10 @@ impl<const W: usize> Bank<W> {
             }
         }
         if let Some(half) = turns.spectrum {
+            let rows = recent.last();
             let groups = half.wrapping_mul(Self::VECTORS)..;
             for (frames, group) in frames.chunks_exact_mut(W).zip(groups) {
-                self.spectrum.transform(simd, recent, group);
+                self.spectrum.transform(simd, &rows, group);
                 frame::look(simd, self.spectrum.power(), frames);
             }
         }

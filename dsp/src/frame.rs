@@ -50,30 +50,27 @@ pub struct Frame {
 /// Looks at the lanes of a spectrum.
 ///
 /// Sums and the search for peaks run over all lanes at once; only the few bins of a peak are taken lane by
-/// lane.
+/// lane, out of `power`.
 #[inline(always)]
-pub fn look<const W: usize, S: Simd<W>>(simd: S, power: &[V<W>; BINS], frames: &mut [Frame]) {
-    let band = |range: core::ops::RangeInclusive<usize>| {
-        let bins = power.get(range).unwrap_or_default();
-        bins.iter().fold(simd.zero(), |sum, bin| sum.plus(simd.load(bin)))
-    };
-    let low = band(FIRST..=LOW_LAST);
-    let total = low.plus(band(LOW_LAST + 1..=LAST)).packed();
+pub fn look<const W: usize, S: Simd<W>>(simd: S, power: &mut [V<W>; BINS], frames: &mut [Frame]) {
+    let low = band(simd, power, FIRST..=LOW_LAST);
+    let total = low.plus(band(simd, power, LOW_LAST + 1..=LAST)).packed();
     let low = low.packed();
-    let preamble = band(PREAMBLE_BINS).packed();
-    let preamble_low = band(PREAMBLE_LOW_BINS).packed();
-    let first = strongest(simd, power);
-    let second = next_strongest(simd, power, first).packed();
-    let first = first.packed();
-    for (lane, frame) in frames.iter_mut().enumerate() {
+    let preamble = band(simd, power, PREAMBLE_BINS).packed();
+    let preamble_low = band(simd, power, PREAMBLE_LOW_BINS).packed();
+    let first = strongest(simd, power).packed();
+    let mut firsts = [(0.0, 0.0); W];
+    for (lane, peak) in firsts.iter_mut().enumerate() {
+        *peak = take_peak(power, lane, first.lane(lane) as usize);
+    }
+    let second = strongest(simd, power).packed();
+    for ((lane, frame), (first_power, first_hz)) in frames.iter_mut().enumerate().zip(firsts) {
         let total = total.lane(lane);
         if total < 1e-10 {
             *frame = Frame::default();
             continue;
         }
-        let first_bin = first.lane(lane) as usize;
-        let (first_power, first_hz) = peak(power, lane, first_bin, usize::MAX);
-        let (second_power, second_hz) = peak(power, lane, second.lane(lane) as usize, first_bin);
+        let (second_power, second_hz) = take_peak(power, lane, second.lane(lane) as usize);
         let is_second = second_power > SECOND_SHARE * first_power;
         let (second_power, second_hz) =
             if is_second { (second_power, second_hz) } else { (0.0, 0.0) };
@@ -91,44 +88,41 @@ pub fn look<const W: usize, S: Simd<W>>(simd: S, power: &[V<W>; BINS], frames: &
     }
 }
 
+/// The power of some bins together.
+#[inline(always)]
+fn band<const W: usize, S: Simd<W>>(
+    simd: S,
+    power: &[V<W>; BINS],
+    bins: core::ops::RangeInclusive<usize>,
+) -> S::Register {
+    let mut sum = simd.zero();
+    for bin in power.get(bins).unwrap_or_default() {
+        sum = sum.plus(simd.load(bin));
+    }
+    sum
+}
+
 /// The bin of the greatest power in each lane.
 #[inline(always)]
 fn strongest<const W: usize, S: Simd<W>>(simd: S, power: &[V<W>; BINS]) -> S::Register {
     let mut best = simd.zero().marked(FIRST as u32);
-    for (i, bin) in (0_u32..).zip(power).take(LAST + 1).skip(FIRST) {
+    let bins = power.get(FIRST..=LAST).unwrap_or_default();
+    for (bin, i) in bins.iter().zip(FIRST as u32..) {
         best = simd.load(bin).marked(i).max(best);
     }
     best.mark()
 }
 
-/// The bin of the greatest power in each lane, out of the reach of the peak at `taken`.
+/// Power and centre of gravity of the peak around a bin, which is taken out: zeros are left.
 #[inline(always)]
-fn next_strongest<const W: usize, S: Simd<W>>(
-    simd: S,
-    power: &[V<W>; BINS],
-    taken: S::Register,
-) -> S::Register {
-    let reach = simd.splat(REACH as f32);
-    let (from, to) = (taken.minus(reach), taken.plus(reach));
-    let mut best = simd.zero().marked(FIRST as u32);
-    for (i, bin) in (0_u8..).zip(power).take(LAST + 1).skip(FIRST) {
-        let here = simd.splat(f32::from(i));
-        let is_free = from.is_above(here).plus(here.is_above(to));
-        best = simd.load(bin).times(is_free).marked(u32::from(i)).max(best);
-    }
-    best.mark()
-}
-
-/// Power and centre of gravity of the peak around a bin, without what belongs to the peak at `taken`.
-#[inline(always)]
-fn peak<const W: usize>(power: &[V<W>; BINS], lane: usize, bin: usize, taken: usize) -> (f32, f32) {
+fn take_peak<const W: usize>(power: &mut [V<W>; BINS], lane: usize, bin: usize) -> (f32, f32) {
     let from = bin.saturating_sub(REACH);
     let (mut sum, mut moment) = (0.0, 0.0);
-    for (i, bin) in power.iter().enumerate().skip(from).take(PEAK_BINS) {
-        if i.abs_diff(taken) > REACH {
-            let p = bin.lane(lane);
-            sum += p;
-            moment += p * i as f32;
+    for (i, bin) in power.iter_mut().enumerate().skip(from).take(PEAK_BINS) {
+        if let Some(p) = bin.0.get_mut(lane) {
+            sum += *p;
+            moment += *p * i as f32;
+            *p = 0.0;
         }
     }
     (sum, moment / sum.max(1e-20) * BIN_HZ)

@@ -158,10 +158,11 @@ impl<const W: usize> Front<W> {
     ) {
         let mut samples = [simd.zero(); HOP];
         let (mut passed, mut unhummed, mut upper) = (simd.zero(), simd.zero(), simd.zero());
-        let load = |state: &Complex<W>| (simd.load(&state.0), simd.load(&state.1));
-        let [mut early, mut late] = self.branches.each_ref().map(load);
-        let [mut first, mut second] = self.high_pass.each_ref().map(load);
-        let mut hum = load(&self.hum_pass);
+        let [early, late] = &self.branches;
+        let (mut early, mut late) = (load(simd, early), load(simd, late));
+        let [first, second] = &self.high_pass;
+        let (mut first, mut second) = (load(simd, first), load(simd, second));
+        let mut hum = load(simd, &self.hum_pass);
         let pairs = rows.into_iter().flat_map(|rows| rows.0.as_chunks::<2>().0);
         for ([before, after], sample) in pairs.zip(&mut samples) {
             let a = all_pass(&mut late, BRANCHES[0], simd.row(after, group));
@@ -212,16 +213,22 @@ impl<const W: usize> Front<W> {
         const SCALE: f32 = (1.0 - LEAK) * HOP as f32;
         let [low, high] = best;
         let now = low.mark().scaled(4.0).plus(high.mark());
-        let enough = |power: S::Register, share| power.is_above(energy.scaled(share / SCALE));
-        let is_possible = enough(low.plus(high), POSSIBLE_SHARE)
-            .times(enough(low, POSSIBLE_EACH))
-            .times(enough(high, POSSIBLE_EACH))
+        let share = |of: f32| energy.scaled(of / SCALE);
+        let is_possible = low
+            .plus(high)
+            .is_above(share(POSSIBLE_SHARE))
+            .times(low.min(high).is_above(share(POSSIBLE_EACH)))
             .times(energy.is_above(simd.splat(POSSIBLE_ENERGY)));
         let is_same = now.is_equal(simd.load(&self.pair));
         let hops = simd.load(&self.possible_hops).times(is_same).plus(simd.splat(1.0));
         now.store(&mut self.pair);
         hops.times(is_possible).store(&mut self.possible_hops);
     }
+}
+
+#[inline(always)]
+fn load<const W: usize, S: Simd<W>>(simd: S, of: &Complex<W>) -> (S::Register, S::Register) {
+    (simd.load(&of.0), simd.load(&of.1))
 }
 
 #[inline(always)]

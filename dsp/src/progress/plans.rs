@@ -89,7 +89,8 @@ struct Pattern {
 /// A tone of a pattern: somewhere a cadence may be entered.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Entry {
-    hz: f32,
+    /// What the pattern has there, at hand: most entries are ruled out by the first mark alone.
+    tone: PatternStep,
     pattern: u16,
     step: u16,
 }
@@ -98,7 +99,7 @@ struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Plans {
     patterns: Vec<Pattern>,
-    /// Every tone of every pattern, pattern by pattern: most are ruled out by their frequency alone.
+    /// Every tone of every pattern, pattern by pattern.
     entries: Vec<Entry>,
 }
 
@@ -113,11 +114,7 @@ impl Plans {
         }
         for (pattern, at) in plans.patterns.iter().zip(0_u16..) {
             let tones = pattern.steps.iter().zip(0_u16..).filter(|(step, _)| step.hz[0] > 0.0);
-            plans.entries.extend(tones.map(|(tone, step)| Entry {
-                hz: tone.hz[0],
-                pattern: at,
-                step,
-            }));
+            plans.entries.extend(tones.map(|(&tone, step)| Entry { tone, pattern: at, step }));
         }
         plans
     }
@@ -156,8 +153,9 @@ impl Plans {
                 votes.add(pattern.sound, pattern.weight * fit);
             }
         };
-        let hz = first.hz[0];
-        for entry in self.entries.iter().filter(|entry| (entry.hz - hz).abs() <= TOLERANCE_HZ) {
+        let may_be =
+            |tone: &PatternStep| sounds_alike(first, tone) && misfit_of(first, tone).is_some();
+        for entry in self.entries.iter().filter(|entry| may_be(&entry.tone)) {
             let pattern = self.patterns.get(usize::from(entry.pattern));
             let fit = pattern.and_then(|pattern| pattern.fit(usize::from(entry.step), marks));
             let Some(fit) = fit else { continue };
