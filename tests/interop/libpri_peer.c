@@ -1,18 +1,23 @@
 /*
  * The other end of a D-channel, played by libpri: an exchange or a PBX that this project did not write.
  *
- * A separate program, linked to the system's libpri through its public header alone. One message of the
- * socket is one frame, address to information, without FCS.
+ * A separate program, linked to the system's libpri through its public header alone. The D-channel is a socket
+ * of sequenced packets that was handed over by its number: one packet is one frame, address to information,
+ * without FCS.
  *
- *     libpri_peer SOCKET net|cpe call|answer CALLS
+ *     libpri_peer --fd N --node net|cpe --switch NAME [--place CALLS] [options]
  *
- * The last three digits of a called number say what shall become of the call: 000 answered, 019 rings until
- * the caller gives up, anything else is the cause it is refused with. Both ends know this and check the end
- * of every call. Leaves when the other end closes the socket; exit status 0 when every call ended as wanted.
+ * The last three digits of a called number say what shall become of the call: 000 answered, 019 rings until the
+ * caller gives up, 900 not a word, anything else is the cause it is refused with. Both ends know this and check
+ * the end of every call.
+ *
+ * One line of words a thing that happened on standard output; commands a line on standard input:
+ * place N, restart CH|all, service CH STATUS, hangup, report, quit. Leaves when told to or when the socket closes.
  *
  * Licence: MIT OR Apache-2.0.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <libpri.h>
 #include <poll.h>
 #include <stdio.h>
@@ -20,34 +25,43 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { CALLS_MAX = 2000, CALLS_AT_ONCE = 20, CHANNELS = 32, FRAME_OCTETS_MAX = 1024, FCS_OCTETS = 2 };
-enum { HOLD_MILLIS = 30, RING_MILLIS = 40, PATIENCE_MILLIS = 150, RUN_SECONDS_MAX = 120 };
-enum { NORMAL = 16, NO_ANSWER = 19 };
+enum { CALLS_MAX = 20000, CHANNELS = 32, FCS_OCTETS = 2, NUMBER_DIGITS = 8 };
+enum { UNACCEPTABLE = 6, NORMAL = 16, NO_RESPONSE = 18, NO_ANSWER = 19, NO_CIRCUIT = 34, NOT_AVAILABLE = 44, SILENCE = 900 };
 
-static const int OUTCOMES[] = {0, 1, 17, 18, 21, 27, 34, 19};
+static const int MIXED[] = {0, 1, 17, 18, 21, 27, 34, 19};
 
 /* What a call waits for. */
 enum due { NOTHING, HANG_UP, ANSWER, REFUSE };
 
 struct call {
     q931_call *handle;
-    int outcome, channel;
+    int ours, outcome, channel;
     enum due due;
     long due_millis;
     int cleared_here; /* we sent the first clearing message */
     int cause;        /* what the other end gave as cause; 0 so far none */
-    int live;
+    int answered;
+    char digits[32];  /* those it has, of a call that comes in */
+    const char *more; /* those that are still to go out */
+    char number[16];
+    int next_live;
 };
 
 static struct call calls[CALLS_MAX];
-static int call_count, passed, failed, complaints;
-static int wire, gone, wanted, calling, restarted;
+static int call_count, first_live = -1, live_ours;
+static long passed, failed, met, complaints;
+static int wire = -1, gone, stop, to_place, placed, link_up;
 static int channel_busy[CHANNELS];
 static struct pri *pri;
+/* Options. */
+static int only_outcome = -1, at_once = 20, hold_millis = 30, ring_millis = 40, patience_millis = 150;
+static int overlap_in, overlap_out = -1, hunt_low = 1, channels_last = 31, alaw = 1, exclusive_always, wait_restart;
+static int restarted, quiet;
+static char *caller_name, *redirecting;
+static long first_millis, last_millis;
 
 static long now_millis(void)
 {
@@ -83,7 +97,9 @@ static void complain(struct pri *p, char *text)
 {
     (void)p;
     complaints++;
-    fprintf(stderr, "    libpri: %s", text);
+    printf("complaint %s", text);
+    if (!strchr(text, '\n'))
+        putchar('\n');
 }
 
 static void stay_silent(struct pri *p, char *text)
@@ -94,10 +110,29 @@ static void stay_silent(struct pri *p, char *text)
 
 static struct call *find(q931_call *handle)
 {
-    for (int i = 0; i < call_count; i++)
-        if (calls[i].live && calls[i].handle == handle)
+    for (int i = first_live; i >= 0; i = calls[i].next_live)
+        if (calls[i].handle == handle)
             return &calls[i];
     return NULL;
+}
+
+static struct call *begin(q931_call *handle, int ours, int outcome, int channel)
+{
+    if (call_count >= CALLS_MAX)
+        return NULL;
+    struct call *c = &calls[call_count];
+    memset(c, 0, sizeof *c);
+    c->handle = handle;
+    c->ours = ours;
+    c->outcome = outcome;
+    c->channel = channel;
+    c->next_live = first_live;
+    first_live = call_count++;
+    channel_busy[channel & 31]++;
+    live_ours += ours;
+    if (!first_millis)
+        first_millis = now_millis();
+    return c;
 }
 
 static void later(struct call *c, enum due due, long millis)
@@ -106,80 +141,118 @@ static void later(struct call *c, enum due due, long millis)
     c->due_millis = now_millis() + millis;
 }
 
-/* The call is over: was it what was wanted? */
+static void move_to(struct call *c, int channel)
+{
+    channel &= 0xff;
+    if (channel <= 0 || channel >= CHANNELS || channel == c->channel)
+        return;
+    channel_busy[c->channel & 31]--;
+    c->channel = channel;
+    channel_busy[channel]++;
+}
+
+static void forget(struct call *c)
+{
+    channel_busy[c->channel & 31]--;
+    live_ours -= c->ours;
+    last_millis = now_millis();
+    for (int *at = &first_live; *at >= 0; at = &calls[*at].next_live)
+        if (&calls[*at] == c) {
+            *at = c->next_live;
+            break;
+        }
+    c->handle = NULL;
+    c->due = NOTHING;
+}
+
+/* The call is over: was it what was wanted? A call of ours that met another on its channel is placed anew. */
 static void judge(struct call *c)
 {
-    int rings_or_talks = c->outcome == 0 || c->outcome == NO_ANSWER;
-    int should_clear_here = rings_or_talks == calling;
-    int should_hear = rings_or_talks ? NORMAL : c->outcome;
+    int kept = c->outcome == 0 || c->outcome == NO_ANSWER;
+    int should_clear_here = kept == c->ours;
+    int should_hear = kept ? NORMAL : c->outcome == SILENCE ? NO_RESPONSE : c->outcome;
     int ok = c->cleared_here == should_clear_here && (c->cleared_here || c->cause == should_hear);
     if (ok) {
         passed++;
+    } else if (c->ours && !c->answered && (c->cause == NO_CIRCUIT || c->cause == NOT_AVAILABLE)) {
+        met++;
+        to_place++;
+    } else if (!c->ours && !c->answered && c->cause == UNACCEPTABLE) {
+        /* We moved it to a channel that was just taken: the other end places it anew. */
+        met++;
     } else {
         failed++;
-        printf("    wanted %03d, got cause %d, cleared %s\n", c->outcome, c->cause,
+        printf("wrong %s %03d got %d cleared %s\n", c->ours ? "out" : "in", c->outcome, c->cause,
                c->cleared_here ? "here" : "there");
     }
-    c->live = 0;
-    c->due = NOTHING;
-    if (calling)
-        channel_busy[c->channel & 31] = 0;
+    forget(c);
 }
 
-static void begin_call(void)
+static int free_channel(void)
 {
-    char called[16], caller[] = "5551234";
-    int channel = 0, outcome = OUTCOMES[call_count % (int)(sizeof OUTCOMES / sizeof *OUTCOMES)];
-    struct call *c = &calls[call_count];
-    struct pri_sr *request;
+    for (int i = 1; i <= channels_last; i++) {
+        int channel = hunt_low ? i : channels_last + 1 - i;
+        if ((channel != 16 || channels_last < 31) && !channel_busy[channel])
+            return channel;
+    }
+    return 0;
+}
 
-    for (int i = 1; i < CHANNELS && channel == 0; i++)
-        if (i != 16 && !channel_busy[i])
-            channel = i;
-    if (channel == 0)
-        return;
-    snprintf(called, sizeof called, "%05d%03d", call_count, outcome);
-    c->handle = pri_new_call(pri);
-    c->outcome = outcome;
-    c->channel = channel;
-    c->live = 1;
-    channel_busy[channel] = 1;
-    call_count++;
+static int place(void)
+{
+    int channel = free_channel();
+    int outcome = only_outcome >= 0 ? only_outcome : MIXED[placed % (int)(sizeof MIXED / sizeof *MIXED)];
+    char caller[] = "5551234", first[16];
+    struct call *c;
+    struct pri_sr *request;
+    q931_call *handle;
+
+    if (channel == 0 || !(handle = pri_new_call(pri)) || !(c = begin(handle, 1, outcome, channel)))
+        return 0;
+    snprintf(c->number, sizeof c->number, "%05d%03d", placed % 100000, outcome);
+    placed++;
     request = pri_sr_new();
-    pri_sr_set_channel(request, channel, call_count % 3 != 0, 0);
-    pri_sr_set_bearer(request, PRI_TRANS_CAP_SPEECH, PRI_LAYER_1_ALAW);
-    /* Half say that the number is complete, half leave it to be guessed. */
-    pri_sr_set_called(request, called, PRI_UNKNOWN, call_count % 2);
-    pri_sr_set_caller(request, caller, NULL, PRI_NATIONAL_ISDN, PRI_PRES_RESTRICTED);
+    pri_sr_set_channel(request, channel, exclusive_always || placed % 3 != 0, 0);
+    pri_sr_set_bearer(request, PRI_TRANS_CAP_SPEECH, alaw ? PRI_LAYER_1_ALAW : PRI_LAYER_1_ULAW);
+    if (overlap_out >= 0) {
+        snprintf(first, sizeof first, "%.*s", overlap_out, c->number);
+        c->more = c->number + strlen(first);
+        pri_sr_set_called(request, first, PRI_UNKNOWN, 0);
+    } else {
+        /* Half say that the number is complete, half leave it to be guessed. */
+        pri_sr_set_called(request, c->number, PRI_UNKNOWN, placed % 2);
+    }
+    pri_sr_set_caller(request, caller, caller_name, PRI_NATIONAL_ISDN,
+                      caller_name ? PRES_ALLOWED_USER_NUMBER_PASSED_SCREEN : PRES_PROHIB_USER_NUMBER_NOT_SCREENED);
+    if (redirecting)
+        pri_sr_set_redirecting(request, redirecting, PRI_NATIONAL_ISDN, PRES_ALLOWED_USER_NUMBER_PASSED_SCREEN,
+                               PRI_REDIR_UNCONDITIONAL);
     if (pri_setup(pri, c->handle, request) != 0) {
-        printf("    pri_setup refused\n");
+        printf("wrong out %03d refused by libpri itself\n", outcome);
         failed++;
-        c->live = 0;
+        forget(c);
     }
     pri_sr_free(request);
+    return 1;
 }
 
-static void take_call(pri_event_ring *ring)
+/* A call whose number is complete gets what its last three digits say. */
+static void treat(struct call *c)
 {
-    size_t digits = strlen(ring->callednum);
-    struct call *c = &calls[call_count];
-    if (call_count >= CALLS_MAX)
+    size_t digits = strlen(c->digits);
+    c->outcome = digits >= 3 ? atoi(c->digits + digits - 3) : 1;
+    if (c->outcome == SILENCE)
         return;
-    call_count++;
-    c->handle = ring->call;
-    c->channel = ring->channel;
-    c->outcome = digits >= 3 ? atoi(ring->callednum + digits - 3) : 1;
-    c->live = 1;
     if (c->outcome == 0 || c->outcome == NO_ANSWER) {
         pri_proceeding(pri, c->handle, c->channel, 0);
         pri_acknowledge(pri, c->handle, c->channel, call_count % 2);
         if (c->outcome == 0)
-            later(c, ANSWER, RING_MILLIS);
+            later(c, ANSWER, ring_millis);
         return;
     }
     /* libpri refuses at once with these two; before the others it must have said something. */
-    if (c->outcome != 1 && c->outcome != 34) {
-        if (call_count % 2)
+    if (overlap_in || (c->outcome != 1 && c->outcome != NO_CIRCUIT)) {
+        if (call_count % 2 || overlap_in)
             pri_proceeding(pri, c->handle, c->channel, 0);
         else
             pri_acknowledge(pri, c->handle, c->channel, 0);
@@ -187,44 +260,139 @@ static void take_call(pri_event_ring *ring)
     later(c, REFUSE, 10);
 }
 
+static void take_call(pri_event_ring *ring)
+{
+    struct call *c;
+    int channel = ring->channel & 0xff;
+
+    if (!quiet)
+        printf("ring %s from %s name %s redirected %s reason %d presentation %d\n", ring->callednum,
+               ring->callingnum[0] ? ring->callingnum : "-", ring->callingname[0] ? ring->callingname : "-",
+               ring->redirectingnum[0] ? ring->redirectingnum : "-", ring->redirectingreason, ring->callingpres);
+    if (channel >= CHANNELS || channel_busy[channel]) {
+        /* A user may leave the choice to us; else both took the same channel. */
+        if (!ring->flexible || !(channel = free_channel())) {
+            pri_hangup(pri, ring->call, NOT_AVAILABLE);
+            return;
+        }
+    }
+    c = begin(ring->call, 0, 0, channel);
+    if (!c)
+        return;
+    snprintf(c->digits, sizeof c->digits, "%.31s", ring->callednum);
+    if (overlap_in && !ring->complete && strlen(c->digits) < NUMBER_DIGITS) {
+        c->outcome = -1;
+        pri_setup_ack(pri, c->handle, c->channel, 0, 1);
+        return;
+    }
+    treat(c);
+}
+
+static void take_digits(pri_event_ring *ring)
+{
+    struct call *c = find(ring->call);
+    if (!c || c->outcome != -1)
+        return;
+    size_t have = strlen(c->digits);
+    snprintf(c->digits + have, sizeof c->digits - have, "%.20s", ring->callednum);
+    if (ring->complete || strlen(c->digits) >= NUMBER_DIGITS)
+        treat(c);
+}
+
+static void hang_up(struct call *c, int cause)
+{
+    c->cleared_here = 1;
+    pri_hangup(pri, c->handle, cause);
+    /* A RELEASE COMPLETE is the last word: nothing will be heard of this call again. */
+    if (!c->ours && !overlap_in && (cause == 1 || cause == NO_CIRCUIT))
+        judge(c);
+}
+
 static void act(struct call *c)
 {
     enum due due = c->due;
     c->due = NOTHING;
     if (due == ANSWER) {
+        c->answered = 1;
         pri_answer(pri, c->handle, c->channel, 0);
         return;
     }
-    c->cleared_here = 1;
-    pri_hangup(pri, c->handle, due == REFUSE ? c->outcome : NORMAL);
-    /* A RELEASE COMPLETE is the last word: nothing will be heard of this call again. */
-    if (due == REFUSE && (c->outcome == 1 || c->outcome == 34))
-        judge(c);
+    hang_up(c, due == REFUSE ? c->outcome : NORMAL);
+}
+
+static void restarted_by_peer(int channel)
+{
+    restarted = 1;
+    printf("restart %d\n", channel);
+    for (int i = first_live; i >= 0;) {
+        struct call *c = &calls[i];
+        i = c->next_live;
+        if (channel != -1 && (channel & 0xff) != c->channel)
+            continue;
+        /* A restarted call is lost for both: what was wanted of it no longer counts. */
+        pri_destroycall(pri, c->handle);
+        forget(c);
+    }
 }
 
 static void on_event(pri_event *e)
 {
     struct call *c;
     switch (e->e) {
-    /* The other end restarts the interface when the link is up: what begins before is void. */
-    case PRI_EVENT_RESTART:
-        restarted = 1;
+    case PRI_EVENT_DCHAN_UP:
+        link_up = 1;
+        puts("up");
         break;
     case PRI_EVENT_DCHAN_DOWN:
+        link_up = 0;
         restarted = 0;
+        puts("down");
+        break;
+    case PRI_EVENT_RESTART:
+        restarted_by_peer(e->restart.channel);
+        break;
+    case PRI_EVENT_RESTART_ACK:
+        printf("restart_ack %d\n", e->restartack.channel);
+        break;
+    case PRI_EVENT_SERVICE:
+        printf("service %d %d\n", e->service.channel, e->service.changestatus);
+        break;
+    case PRI_EVENT_SERVICE_ACK:
+        printf("service_ack %d %d\n", e->service_ack.channel, e->service_ack.changestatus);
         break;
     case PRI_EVENT_RING:
         take_call(&e->ring);
         break;
+    case PRI_EVENT_INFO_RECEIVED:
+        take_digits(&e->ring);
+        break;
+    case PRI_EVENT_SETUP_ACK:
+        c = find(e->setup_ack.call);
+        if (c)
+            move_to(c, e->setup_ack.channel);
+        while (c && c->more && *c->more)
+            pri_information(pri, c->handle, *c->more++);
+        break;
+    case PRI_EVENT_PROCEEDING:
+        c = find(e->proceeding.call);
+        if (c)
+            move_to(c, e->proceeding.channel);
+        break;
     case PRI_EVENT_RINGING:
         c = find(e->ringing.call);
+        if (c)
+            move_to(c, e->ringing.channel);
         if (c && c->outcome == NO_ANSWER)
-            later(c, HANG_UP, PATIENCE_MILLIS);
+            later(c, HANG_UP, patience_millis);
         break;
     case PRI_EVENT_ANSWER:
         c = find(e->answer.call);
-        if (c && calling)
-            later(c, HANG_UP, HOLD_MILLIS);
+        if (!c)
+            break;
+        move_to(c, e->answer.channel);
+        c->answered = 1;
+        if (c->ours && hold_millis >= 0)
+            later(c, HANG_UP, hold_millis);
         break;
     case PRI_EVENT_HANGUP_REQ:
         c = find(e->hangup.call);
@@ -237,14 +405,72 @@ static void on_event(pri_event *e)
     case PRI_EVENT_HANGUP:
     case PRI_EVENT_HANGUP_ACK:
         c = find(e->hangup.call);
-        pri_hangup(pri, e->hangup.call, e->hangup.cause);
-        if (c) {
+        if (c && !c->cleared_here)
             c->cause = c->cause ? c->cause : e->hangup.cause;
+        pri_hangup(pri, e->hangup.call, e->hangup.cause);
+        if (c)
             judge(c);
-        }
         break;
     default:
         break;
+    }
+}
+
+static void report(void)
+{
+    int live = 0, answered = 0;
+    for (int i = first_live; i >= 0; i = calls[i].next_live) {
+        live++;
+        answered += calls[i].answered;
+    }
+    printf("report passed %ld failed %ld met %ld live %d answered %d complaints %ld millis %ld\n", passed, failed, met,
+           live, answered, complaints,
+           last_millis > first_millis ? last_millis - first_millis : 0);
+}
+
+static void command(char *line)
+{
+    char word[32] = "", first[32] = "", second[32] = "";
+    sscanf(line, "%31s %31s %31s", word, first, second);
+    if (strcmp(word, "place") == 0) {
+        to_place += atoi(first);
+    } else if (strcmp(word, "restart") == 0 && strcmp(first, "all") == 0) {
+        for (int i = 1; i <= channels_last; i++)
+            if (i != 16 || channels_last < 31)
+                pri_reset(pri, i);
+    } else if (strcmp(word, "restart") == 0) {
+        pri_reset(pri, atoi(first));
+    } else if (strcmp(word, "service") == 0) {
+        pri_maintenance_service(pri, 0, atoi(first), atoi(second));
+    } else if (strcmp(word, "hangup") == 0) {
+        for (int i = first_live, next; i >= 0; i = next) {
+            next = calls[i].next_live;
+            hang_up(&calls[i], NORMAL);
+        }
+    } else if (strcmp(word, "report") == 0) {
+        report();
+    } else {
+        stop = 1;
+    }
+}
+
+static void read_commands(void)
+{
+    static char text[1024];
+    static size_t have;
+    ssize_t n = read(0, text + have, sizeof text - 1 - have);
+    char *end;
+    if (n <= 0) {
+        stop = 1;
+        return;
+    }
+    have += (size_t)n;
+    text[have] = 0;
+    while ((end = strchr(text, '\n'))) {
+        *end = 0;
+        command(text);
+        have -= (size_t)(end + 1 - text);
+        memmove(text, end + 1, have + 1);
     }
 }
 
@@ -258,7 +484,7 @@ static int patience(void)
         long left = (next->tv_sec - clock.tv_sec) * 1000L + (next->tv_usec - clock.tv_usec) / 1000L + 1;
         wait = left < wait ? left : wait;
     }
-    for (int i = 0; i < call_count; i++)
+    for (int i = first_live; i >= 0; i = calls[i].next_live)
         if (calls[i].due != NOTHING && calls[i].due_millis - now < wait)
             wait = calls[i].due_millis - now;
     return wait < 0 ? 0 : (int)wait;
@@ -266,65 +492,112 @@ static int patience(void)
 
 static void turn(void)
 {
-    struct pollfd waiting = {.fd = wire, .events = POLLIN};
+    struct pollfd waiting[2] = {{.fd = wire, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
     pri_event *e;
-    int live = 0;
-    if (poll(&waiting, 1, patience()) > 0)
-        while (!gone && (e = pri_check_event(pri)))
+    if (poll(waiting, 2, patience()) > 0) {
+        while (!gone && waiting[0].revents && (e = pri_check_event(pri)))
             on_event(e);
+        if (waiting[1].revents)
+            read_commands();
+    }
     while ((e = pri_schedule_run(pri)))
         on_event(e);
     long now = now_millis();
-    for (int i = 0; i < call_count; i++) {
+    for (int i = first_live, next; i >= 0; i = next) {
+        next = calls[i].next_live;
         if (calls[i].due != NOTHING && calls[i].due_millis <= now)
             act(&calls[i]);
-        live += calls[i].live;
     }
-    while (calling && restarted && call_count < wanted && live < CALLS_AT_ONCE) {
-        begin_call();
-        live++;
-    }
+    while (link_up && (restarted || !wait_restart) && to_place > 0 && live_ours < at_once && place())
+        to_place--;
 }
 
-static int accept_one(const char *path)
+static int switch_of(const char *name)
 {
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    int door = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (strlen(path) >= sizeof name.sun_path)
-        return -1;
-    strcpy(name.sun_path, path);
-    unlink(path);
-    if (door < 0 || bind(door, (struct sockaddr *)&name, sizeof name) != 0 || listen(door, 1) != 0)
-        return -1;
-    puts("ready");
-    fflush(stdout);
-    return accept(door, NULL, NULL);
+    static const struct {
+        const char *name;
+        int type;
+    } KNOWN[] = {{"euroisdn", PRI_SWITCH_EUROISDN_E1}, {"euroisdn_t1", PRI_SWITCH_EUROISDN_T1},
+                 {"ni2", PRI_SWITCH_NI2},              {"ni1", PRI_SWITCH_NI1},
+                 {"dms100", PRI_SWITCH_DMS100},        {"4ess", PRI_SWITCH_ATT4ESS},
+                 {"5ess", PRI_SWITCH_LUCENT5E},        {"qsig", PRI_SWITCH_QSIG}};
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
+        if (strcmp(KNOWN[i].name, name) == 0)
+            return KNOWN[i].type;
+    return -1;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 5 || (wanted = atoi(argv[4])) < 1 || wanted > CALLS_MAX) {
-        fprintf(stderr, "libpri_peer SOCKET net|cpe call|answer CALLS(1..%d)\n", CALLS_MAX);
+    static const struct option LONG[] = {
+        {"fd", 1, 0, 'f'},       {"node", 1, 0, 'n'},        {"switch", 1, 0, 's'},    {"place", 1, 0, 'p'},
+        {"outcome", 1, 0, 'o'},  {"at-once", 1, 0, 'a'},     {"hold", 1, 0, 'h'},      {"ring", 1, 0, 'r'},
+        {"timer", 1, 0, 't'},    {"overlap-in", 0, 0, 'i'},  {"overlap-out", 1, 0, 'O'}, {"hunt-high", 0, 0, 'H'},
+        {"exclusive", 0, 0, 'x'}, {"name", 1, 0, 'N'},       {"redirecting", 1, 0, 'R'}, {"service", 0, 0, 'S'},
+        {"wait-restart", 0, 0, 'w'}, {"quiet", 0, 0, 'q'},   {0, 0, 0, 0}};
+    struct {
+        char *name;
+        int value;
+    } timers[16];
+    int timer_count = 0, net = 0, type = -1, service = 0, option;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    while ((option = getopt_long(argc, argv, "", LONG, NULL)) != -1)
+        switch (option) {
+        case 'f': wire = atoi(optarg); break;
+        case 'n': net = strcmp(optarg, "net") == 0; break;
+        case 's': type = switch_of(optarg); break;
+        case 'p': to_place = atoi(optarg); break;
+        case 'o': only_outcome = atoi(optarg); break;
+        case 'a': at_once = atoi(optarg); break;
+        case 'h': hold_millis = atoi(optarg); break;
+        case 'r': ring_millis = atoi(optarg); break;
+        case 't':
+            if (timer_count < 16 && strchr(optarg, '=')) {
+                timers[timer_count].value = atoi(strchr(optarg, '=') + 1);
+                *strchr(optarg, '=') = 0;
+                timers[timer_count++].name = optarg;
+            }
+            break;
+        case 'i': overlap_in = 1; break;
+        case 'O': overlap_out = atoi(optarg); break;
+        case 'H': hunt_low = 0; break;
+        case 'x': exclusive_always = 1; break;
+        case 'N': caller_name = optarg; break;
+        case 'R': redirecting = optarg; break;
+        case 'S': service = 1; break;
+        case 'w': wait_restart = 1; break;
+        case 'q': quiet = 1; break;
+        default: return 2;
+        }
+    if (wire < 0 || type < 0) {
+        fprintf(stderr, "libpri_peer --fd N --node net|cpe --switch NAME [options]\n");
         return 2;
     }
-    calling = strcmp(argv[3], "call") == 0;
-    alarm(RUN_SECONDS_MAX + 10);
-    wire = accept_one(argv[1]);
-    if (wire < 0) {
-        perror(argv[1]);
-        return 2;
+    if (type != PRI_SWITCH_EUROISDN_E1 && type != PRI_SWITCH_QSIG) {
+        channels_last = 23;
+        alaw = 0;
     }
     pri_set_error(complain);
     pri_set_message(stay_silent);
-    pri = pri_new_cb(wire, strcmp(argv[2], "net") == 0 ? PRI_NETWORK : PRI_CPE, PRI_SWITCH_EUROISDN_E1,
-                     read_frame, write_frame, NULL);
+    pri = pri_new_cb(wire, net ? PRI_NETWORK : PRI_CPE, type, read_frame, write_frame, NULL);
     if (!pri)
         return 2;
     pri_hangup_fix_enable(pri, 1);
-    long end = now_millis() + RUN_SECONDS_MAX * 1000L;
-    while (!gone && now_millis() < end)
+    pri_facility_enable(pri);
+    if (overlap_in || overlap_out >= 0)
+        pri_set_overlapdial(pri, 1);
+    if (service)
+        pri_set_service_message_support(pri, 1);
+    for (int i = 0; i < timer_count; i++) {
+        int which = pri_timer2idx(timers[i].name);
+        if (which < 0 || pri_set_timer(pri, which, timers[i].value) != 0) {
+            fprintf(stderr, "libpri knows no timer %s\n", timers[i].name);
+            return 2;
+        }
+    }
+    while (!gone && !stop)
         turn();
-    int open = wanted - passed - failed;
-    printf("  libpri: %d calls as wanted, %d not, %d open; %d complaints\n", passed, failed, open, complaints);
-    return failed == 0 && open == 0 && complaints == 0 ? 0 : 1;
+    report();
+    return 0;
 }

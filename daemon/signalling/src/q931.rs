@@ -21,7 +21,7 @@ pub use channels::ChannelId;
 pub use compose::Composer;
 pub use element::{Element, Elements};
 pub use engine::{Counters, Engine, EngineOutput};
-pub use facility::CallingName;
+pub use facility::{CallingName, Facility};
 pub use header::{CallReference, Header, MessageType, ParseError};
 pub use message::{Bearer, Body, CauseElement, Found, ProgressElement, RestartClass};
 pub use number::{compose_called, compose_calling, parse_called, parse_calling};

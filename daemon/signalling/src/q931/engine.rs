@@ -11,7 +11,9 @@ use super::global::Restarts;
 use super::header::{Header, MessageType};
 use super::message::Body;
 use super::segments::{Segmented, Segments};
-use crate::{Clearing, Event, LegKey, Maintenance, Order, PriSettings, Side, Timeslots};
+use crate::{
+    Clearing, Event, LegKey, Maintenance, Order, PriSettings, ServiceStatus, Side, Timeslots,
+};
 
 /// What [`Engine::poll`] yields until there is nothing more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct Engine {
     pub(super) failed: Timeslots,
     /// Channels the far end took out of service by maintenance messages.
     pub(super) out_of_service: Timeslots,
+    /// What our last SERVICE on a channel said.
+    pub(super) service_asked: [Option<ServiceStatus>; TIMESLOTS],
     segments: Segments,
     pub(super) link_up: bool,
     pub(super) counters: Counters,
@@ -76,6 +80,7 @@ impl Engine {
             restarts: Restarts::default(),
             failed: Timeslots::NONE,
             out_of_service: Timeslots::NONE,
+            service_asked: [None; TIMESLOTS],
             segments: Segments::default(),
             link_up: false,
             counters: Counters::default(),

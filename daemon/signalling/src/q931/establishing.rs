@@ -88,8 +88,8 @@ impl Engine {
             (Some(named), Some(own)) if named == own => true,
             // Moved: only when we left it open, and not onto somebody else's channel.
             (Some(named), _) => {
-                let free = self.is_usable(named) && self.occupant(named).is_none();
-                (!call.exclusive || call.collided) && free
+                let may_move = (!call.exclusive || call.collided) && self.is_usable(named);
+                may_move && self.make_room(named)
             }
         };
         if !acceptable {
@@ -103,6 +103,18 @@ impl Engine {
         call.timeslot = named.or(call.timeslot);
         call.settled = true;
         Some(call)
+    }
+    /// Whether a call can be moved to `timeslot` by the peer. A call of ours that asked for the same channel and
+    /// has no answer yet loses it: the peer has just given it away, and moves that call too, or refuses it.
+    fn make_room(&mut self, timeslot: Timeslot) -> bool {
+        let Some(rival) = self.occupant(timeslot) else { return true };
+        let Some(rival) = self.calls.get_mut(&rival) else { return true };
+        if !rival.id.ours || rival.phase != Phase::Setup {
+            return false;
+        }
+        (rival.collided, rival.timeslot) = (true, None);
+        self.counters.glare += 1;
+        true
     }
     pub(super) fn on_setup_acknowledge(
         &mut self,
@@ -240,7 +252,7 @@ impl Engine {
                     called,
                     calling: body.calling.good().cloned(),
                     name: body.calling_name(),
-                    redirecting: body.redirecting.good().cloned(),
+                    redirecting: body.diverted_from(),
                 };
                 self.counters.incoming += 1;
                 let digits = &offer.called.digits;
@@ -392,7 +404,7 @@ impl Engine {
     }
     /// The caller's name may come after SETUP: NI-2, QSIG.
     pub(super) fn on_facility(&mut self, mut call: Call, body: &Body<'_>) -> Option<Call> {
-        let Some(CallingName::Allowed(name)) = &body.name else { return Some(call) };
+        let Some(CallingName::Allowed(name)) = &body.facility.name else { return Some(call) };
         match &mut call.offer {
             Some(offer) if !call.announced => offer.name = Some(name.clone()),
             _ if !call.id.ours => self.tell(Event::Named { key: call.key, name: name.clone() }),

@@ -61,6 +61,9 @@ impl Engine {
             return;
         }
         for timeslot in channels.iter() {
+            if let Some(asked) = self.service_asked.get_mut(timeslot.index()) {
+                *asked = Some(status);
+            }
             let id = ChannelId::contents(self.settings.numbers.number(timeslot), true);
             let (service, _) = coding.codes();
             self.send_maintenance(coding, service, false, PREFERENCE_CHANNEL | status.bits(), &id);
@@ -113,11 +116,13 @@ impl Engine {
             self.send_maintenance(coding, acknowledge, true, change, channel);
             self.change_service(named, status);
         } else if *which == acknowledge && to_us {
-            // Some answer with a status of their own coding: then it is what we asked for.
+            // Some answer with a status nobody defined (FF): then it is what we asked for.
             let status = status.filter(|_| change.is_some_and(|change| change & 0xF8 == 0xC0));
-            let Some(status) = status else { return };
             for timeslot in named.iter() {
-                self.tell(Event::Service { timeslot, status });
+                let asked = self.service_asked.get_mut(timeslot.index()).and_then(Option::take);
+                if let Some(status) = status.or(asked) {
+                    self.tell(Event::Service { timeslot, status });
+                }
             }
         } else {
             self.counters.unexpected += 1;

@@ -4,7 +4,7 @@ use call::{Cause, Location, Number};
 
 use super::channels::ChannelId;
 use super::element::{Element, Elements, code};
-use super::facility::{CallingName, calling_name};
+use super::facility::{CallingName, Facility};
 use super::number::{parse_called, parse_calling};
 use super::redirecting::parse_redirecting;
 use crate::{ChannelNumbers, PriSettings, Redirecting};
@@ -125,8 +125,8 @@ pub struct Body<'a> {
     pub progress: Found<ProgressElement>,
     pub progress_second: Found<ProgressElement>,
     pub display: &'a [u8],
-    /// The caller's name of a facility element.
-    pub name: Option<CallingName>,
+    /// What facility elements say.
+    pub facility: Facility,
     pub redirecting: Found<Redirecting>,
     pub keypad: &'a [u8],
     pub calling: Found<Number>,
@@ -176,7 +176,7 @@ impl<'a> Body<'a> {
             code::PROGRESS_INDICATOR => self.progress_second.take(ProgressElement::parse(contents)),
             code::DISPLAY if self.display.is_empty() => self.display = contents,
             code::DISPLAY => {}
-            code::FACILITY => self.name = self.name.take().or_else(|| calling_name(contents)),
+            code::FACILITY => self.facility.complete(Facility::parse(contents)),
             code::REDIRECTING_NUMBER => self.redirecting.take(parse_redirecting(contents)),
             code::KEYPAD => self.keypad = contents,
             code::CALLING_NUMBER => self.calling.take(parse_calling(contents)),
@@ -205,11 +205,15 @@ impl<'a> Body<'a> {
     }
     /// The caller's name: that of a facility element, else the display text. `None` when it is withheld.
     pub fn calling_name(&self) -> Option<String> {
-        match &self.name {
+        match &self.facility.name {
             Some(CallingName::Allowed(name)) => Some(name.clone()),
             Some(CallingName::Withheld) => None,
             None => self.display_text(),
         }
+    }
+    /// From where the call was sent on, whatever element says it.
+    pub fn diverted_from(&self) -> Option<Redirecting> {
+        self.redirecting.good().cloned().or_else(|| self.facility.diversion.clone())
     }
     /// The display text without control octets; an initial B1 of North America does not count.
     pub fn display_text(&self) -> Option<String> {
