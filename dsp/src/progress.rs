@@ -215,7 +215,15 @@ impl Progress {
             if votes.of_any(&plans::CLASSES) > 0.0 {
                 return decide(marks, &votes);
             }
-            if self.len <= 2 {
+            // What begins no cadence by itself ends none either: then all before it is forgotten at once.
+            let latest = if self.len.is_multiple_of(2) { 2 } else { 1 };
+            let last = marks.get(self.len.saturating_sub(latest)..)?;
+            if self.len <= 2 || plans.votes(last).of_any(&plans::CLASSES) <= 0.0 {
+                while self.len > 2 {
+                    self.drop_oldest();
+                }
+                // A mark that only grows longer fits no better: the next change is waited for.
+                self.until_recount = u8::MAX;
                 return None;
             }
             self.drop_oldest();

@@ -66,6 +66,10 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// Whether it may have been, or become, longer than it is.
+    pub const fn may_be_short(&self) -> bool {
+        self.is_open || self.is_cut
+    }
     /// Whether this is a pause.
     pub fn is_pause(&self) -> bool {
         self.hz[0] <= 0.0
@@ -87,12 +91,73 @@ struct Pattern {
 }
 
 /// A tone of a pattern: somewhere a cadence may be entered.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Entry {
-    /// What the pattern has there, at hand: most entries are ruled out by the first mark alone.
-    tone: PatternStep,
     pattern: u16,
     step: u16,
+}
+
+/// Entries that are looked at together: most are ruled out by the first mark alone, eight at a time.
+const TOGETHER: usize = 8;
+
+/// A stretch of frequencies, and how many there are.
+const STRETCH_HZ: f32 = 8.0;
+const STRETCHES: usize = 512;
+
+/// What the first mark must be for each of eight entries.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Entries {
+    low_hz: [f32; TOGETHER],
+    high_hz: [f32; TOGETHER],
+    shortest_millis: [f32; TOGETHER],
+    longest_millis: [f32; TOGETHER],
+    entries: [Entry; TOGETHER],
+}
+
+impl Entries {
+    /// No mark is any of these.
+    const NONE: Self = Self {
+        low_hz: [f32::MAX; TOGETHER],
+        high_hz: [f32::MAX; TOGETHER],
+        shortest_millis: [0.0; TOGETHER],
+        longest_millis: [0.0; TOGETHER],
+        entries: [Entry { pattern: 0, step: 0 }; TOGETHER],
+    };
+
+    fn set(&mut self, at: usize, tone: &PatternStep, entry: Entry) {
+        let millis = tone.millis;
+        let tolerance = millis.map_or(0.0, tolerance_of);
+        let fields = [
+            (&mut self.low_hz, tone.hz[0]),
+            (&mut self.high_hz, tone.hz[1]),
+            (&mut self.shortest_millis, millis.map_or(0.0, |ms| ms - tolerance)),
+            (&mut self.longest_millis, millis.map_or(f32::MAX, |ms| ms + tolerance)),
+        ];
+        for (field, value) in fields {
+            if let Some(slot) = field.get_mut(at) {
+                *slot = value;
+            }
+        }
+        if let Some(slot) = self.entries.get_mut(at) {
+            *slot = entry;
+        }
+    }
+    /// Which of them `mark` may be the first of, 1 or 0 for each: a little generously, the fit is exact.
+    fn may_begin(&self, mark: &Mark) -> [u32; TOGETHER] {
+        let [low, high] = mark.hz;
+        let millis = mark.millis as f32;
+        let at_most = if mark.may_be_short() { f32::MAX } else { millis };
+        let mut may = [0; TOGETHER];
+        let hz = self.low_hz.iter().zip(&self.high_hz);
+        let spans = self.shortest_millis.iter().zip(&self.longest_millis);
+        for ((may, (low_hz, high_hz)), (shortest, longest)) in may.iter_mut().zip(hz).zip(spans) {
+            *may = u32::from((low - low_hz).abs() <= TOLERANCE_HZ)
+                & u32::from((high - high_hz).abs() <= TOLERANCE_HZ)
+                & u32::from(at_most >= *shortest)
+                & u32::from(millis <= *longest);
+        }
+        may
+    }
 }
 
 /// All patterns of some zones, equal ones counted together.
@@ -100,7 +165,9 @@ struct Entry {
 pub struct Plans {
     patterns: Vec<Pattern>,
     /// Every tone of every pattern, pattern by pattern.
-    entries: Vec<Entry>,
+    entries: Vec<Entries>,
+    /// For each stretch of 8 Hz, whether any tone is near: no plan knows a key or most of a voice.
+    known: Vec<bool>,
 }
 
 impl Plans {
@@ -112,9 +179,26 @@ impl Plans {
         } else {
             zones.iter().for_each(|zone| plans.add(zone));
         }
+        let mut tones = Vec::new();
         for (pattern, at) in plans.patterns.iter().zip(0_u16..) {
-            let tones = pattern.steps.iter().zip(0_u16..).filter(|(step, _)| step.hz[0] > 0.0);
-            plans.entries.extend(tones.map(|(&tone, step)| Entry { tone, pattern: at, step }));
+            for (tone, step) in
+                pattern.steps.iter().zip(0_u16..).filter(|(step, _)| step.hz[0] > 0.0)
+            {
+                tones.push((*tone, Entry { pattern: at, step }));
+            }
+        }
+        let is_known = |stretch: usize| {
+            let middle = (stretch as f32 + 0.5) * STRETCH_HZ;
+            let reach = TOLERANCE_HZ + STRETCH_HZ;
+            tones.iter().any(|(tone, _)| (tone.hz[0] - middle).abs() <= reach)
+        };
+        plans.known = (0..STRETCHES).map(is_known).collect();
+        for together in tones.chunks(TOGETHER) {
+            let mut entries = Entries::NONE;
+            for (at, (tone, entry)) in together.iter().enumerate() {
+                entries.set(at, tone, *entry);
+            }
+            plans.entries.push(entries);
         }
         plans
     }
@@ -144,6 +228,10 @@ impl Plans {
     pub fn votes(&self, marks: &[Mark]) -> Votes {
         let mut votes = Votes::default();
         let Some(first) = marks.first() else { return votes };
+        let stretch = (first.hz[0] / STRETCH_HZ) as usize;
+        if !self.known.get(stretch).is_some_and(|&is_known| is_known) {
+            return votes;
+        }
         // A pattern counts once, by the best of its entries; they stand together.
         let mut best: Option<(u16, f32)> = None;
         let mut count = |best: Option<(u16, f32)>| {
@@ -153,19 +241,23 @@ impl Plans {
                 votes.add(pattern.sound, pattern.weight * fit);
             }
         };
-        let may_be =
-            |tone: &PatternStep| sounds_alike(first, tone) && misfit_of(first, tone).is_some();
-        for entry in self.entries.iter().filter(|entry| may_be(&entry.tone)) {
-            let pattern = self.patterns.get(usize::from(entry.pattern));
-            let fit = pattern.and_then(|pattern| pattern.fit(usize::from(entry.step), marks));
-            let Some(fit) = fit else { continue };
-            best = match best {
-                Some((at, so_far)) if at == entry.pattern => Some((at, so_far.max(fit))),
-                other => {
-                    count(other);
-                    Some((entry.pattern, fit))
-                }
-            };
+        for together in &self.entries {
+            let may = together.may_begin(first);
+            if may.iter().fold(0, |any, &may| any | may) == 0 {
+                continue;
+            }
+            for (entry, _) in together.entries.iter().zip(may).filter(|(_, may)| *may != 0) {
+                let pattern = self.patterns.get(usize::from(entry.pattern));
+                let fit = pattern.and_then(|pattern| pattern.fit(usize::from(entry.step), marks));
+                let Some(fit) = fit else { continue };
+                best = match best {
+                    Some((at, so_far)) if at == entry.pattern => Some((at, so_far.max(fit))),
+                    other => {
+                        count(other);
+                        Some((entry.pattern, fit))
+                    }
+                };
+            }
         }
         count(best);
         votes
@@ -207,16 +299,20 @@ fn sounds_alike(mark: &Mark, step: &PatternStep) -> bool {
     }
 }
 
+/// How far a duration of so many milliseconds may be off, in milliseconds.
+fn tolerance_of(asked_millis: f32) -> f32 {
+    (asked_millis * TOLERANCE_SHARE).max(TOLERANCE_MILLIS)
+}
+
 /// How far a duration is from the step's: 0.0 for the same, 2.0 at the tolerance, `None` beyond it. What
 /// still goes on, or began before we listened, may be shorter.
 fn misfit_of(mark: &Mark, step: &PatternStep) -> Option<f32> {
     let heard = mark.millis as f32;
     let Some(asked) = step.millis else { return mark.is_open.then_some(0.0) };
-    let off = (heard - asked) / (asked * TOLERANCE_SHARE).max(TOLERANCE_MILLIS);
-    let may_be_short = mark.is_open || mark.is_cut;
+    let off = (heard - asked) / tolerance_of(asked);
     match off {
         off if off > 1.0 => None,
-        off if may_be_short => Some(2.0 * off.max(0.0) * off.max(0.0)),
+        off if mark.may_be_short() => Some(2.0 * off.max(0.0) * off.max(0.0)),
         off if off < -1.0 => None,
         off => Some(2.0 * off * off),
     }
