@@ -1,12 +1,13 @@
 //! Agents: how they come and go, what their telephones do, what follows a call.
 
 use call::{
-    Accepted, CallCommand, Cause, Dial, Fallback, LegId, Number, Refusal, RefusalCode, Summary,
+    Accepted, CallCommand, CallId, Cause, Dial, Fallback, LegId, Number, Refusal, RefusalCode,
+    Summary,
 };
 
 use crate::Acd;
 use crate::action::AcdEvent;
-use crate::limits::{SIGN_IN_RETRY_MICROS, SIGN_IN_TRIES_MAX};
+use crate::limits::{RECORDING_PREFIX_MAX, SIGN_IN_RETRY_MICROS, SIGN_IN_TRIES_MAX};
 use crate::settings::{AgentKind, AgentSettings};
 use crate::state::{Agent, AgentState, Purpose, Role, Sound, Stage, Then, Typed, Work};
 
@@ -530,7 +531,7 @@ impl Acd {
                 let queue =
                     self.settings.queues.iter().find(|q| Some(&q.name) == visit.queue.as_ref())?;
                 (queue.record && visit.recording.is_none())
-                    .then(|| (visit.leg, format!("{}-{call}", queue.name)))
+                    .then(|| (visit.leg, recording_name(&queue.name, call)))
             }),
             Work::Attempt(id) => self.state.attempts.get(&id).and_then(|attempt| {
                 let campaign = self
@@ -539,7 +540,7 @@ impl Acd {
                     .iter()
                     .find(|c| Some(&c.name) == attempt.campaign.as_ref())?;
                 (campaign.record && attempt.recording.is_none())
-                    .then_some((attempt.leg?, format!("{}-{}", campaign.name, attempt.call?)))
+                    .then_some((attempt.leg?, recording_name(&campaign.name, attempt.call?)))
             }),
         };
         let Some((leg, name)) = named else { return };
@@ -621,4 +622,22 @@ pub(crate) fn wrong_state(name: &str, state: &AgentState) -> Refusal {
     let mut refusal = Refusal::new(RefusalCode::WrongState, "agent", message);
     refusal.state = Some(state.word().into());
     refusal
+}
+
+/// The name of a recording, of letters, digits, hyphens, points and underscores only, whatever its queue or
+/// campaign is called; the call makes it one of a kind.
+fn recording_name(of: &str, call: CallId) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let of: String = of.chars().take(RECORDING_PREFIX_MAX).map(plain).collect();
+    format!("{of}-{call}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_recording_has_a_plain_name_whatever_its_queue_is_called() {
+        let call = call::CallId::new(1, 7);
+        assert_eq!(super::recording_name("sales", call), "sales-c1.7");
+        assert_eq!(super::recording_name("销售 ../2", call), "______2-c1.7");
+    }
 }

@@ -32,3 +32,5 @@ pub const REOFFER_MICROS: u64 = 200_000;
 pub const CODE_DIGIT_MICROS: u64 = 4_000_000;
 /// The longest number in a `*` code.
 pub const CODE_DIGITS_MAX: usize = 20;
+/// So many characters of a queue's or campaign's name begin the names of its recordings.
+pub const RECORDING_PREFIX_MAX: usize = 32;

@@ -141,6 +141,12 @@ impl Config {
     }
 }
 
+/// Whether this names a user or a group, known here or not.
+fn may_be_allowed(entry: &str) -> bool {
+    let parts = entry.split_once(':');
+    parts.is_some_and(|(kind, name)| matches!(kind, "user" | "group") && !name.is_empty())
+}
+
 fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&b| b == b'\n').count() + 1
 }
@@ -173,12 +179,14 @@ impl Check<'_> {
         let spans = self.boards(config);
         self.groups(config, &spans);
         self.emulation(config);
-        let allow = &config.media.allow;
-        for entry in allow {
-            let name = entry.get_ref().split_once(':');
-            if !name.is_some_and(|(kind, n)| matches!(kind, "user" | "group") && !n.is_empty()) {
+        for entry in &config.media.allow {
+            if !may_be_allowed(entry.get_ref()) {
                 self.at(entry, "an entry of `allow` is `user:NAME` or `group:NAME`");
             }
+        }
+        for entry in config.acd.allow.iter().filter(|entry| !may_be_allowed(entry)) {
+            let line = self.line_with(entry);
+            self.line(line, "[acd] an entry of `allow` is `user:NAME` or `group:NAME`");
         }
         if let Some(language) = &config.host.language
             && !matches!(language.get_ref().as_str(), "en" | "zh")

@@ -88,6 +88,7 @@ fn what_cannot_be_is_refused_with_its_line() {
         ("{ kind = \"loopback\" }", "{ kind = \"link\" }", "links back"),
         ("vfio-user:", "usb:", "not driven"),
         ("zone = \"cn\"", "zone = \"xx\"", "no zone"),
+        ("[[acd.agent]]", "[acd]\nallow = [\"root\"]\n[[acd.agent]]", "user:NAME"),
     ] {
         let text = GOOD.replacen(old, new, 1);
         let found = problems(&text);

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use dsp::pipeline::Recorded;
@@ -13,6 +13,8 @@ use tdm::SAMPLES;
 /// Octets of the header: RIFF, fmt of A-law, fact, data.
 const HEADER_OCTETS: u32 = 58;
 const IDLE: u8 = 0xD5;
+/// How often the header says how long the file is by now: one left behind by a killed process plays up to there.
+const HEADER_EVERY_OCTETS: u32 = 16_000;
 
 /// Rings on one side, files on the other.
 pub struct RecorderWork {
@@ -75,7 +77,7 @@ impl RecorderWork {
         }
         match recorded.octets {
             Some((incoming, outgoing)) => recording.millisecond(&incoming, &outgoing),
-            None => self.open.remove(&id).map_or(Ok(()), Recording::finish),
+            None => self.open.remove(&id).map_or(Ok(()), |mut recording| recording.settle()),
         }
     }
 }
@@ -83,8 +85,8 @@ impl RecorderWork {
 impl Drop for RecorderWork {
     fn drop(&mut self) {
         self.turn();
-        for recording in std::mem::take(&mut self.open).into_values() {
-            if let Err(error) = recording.finish() {
+        for mut recording in std::mem::take(&mut self.open).into_values() {
+            if let Err(error) = recording.settle() {
                 tracing::error!(%error, "a recording cannot be finished");
             }
         }
@@ -110,12 +112,12 @@ impl Recording {
             self.file.write_all(&[*l, *r])?;
         }
         self.octets = self.octets.saturating_add(2 * SAMPLES as u32);
-        Ok(())
+        if self.octets.is_multiple_of(HEADER_EVERY_OCTETS) { self.settle() } else { Ok(()) }
     }
-    fn finish(mut self) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(&header(self.octets))?;
-        self.file.flush()
+    /// What was written so far is a whole file.
+    fn settle(&mut self) -> io::Result<()> {
+        self.file.flush()?;
+        self.file.get_ref().write_all_at(&header(self.octets), 0)
     }
 }
 
@@ -175,6 +177,18 @@ mod tests {
         assert_eq!(one.get(54..58), Some(&80_u32.to_le_bytes()[..]));
         let two = std::fs::read(folder.path().join("two.wav")).unwrap();
         assert_eq!(two.len(), 58 + 16, "a recording that was open at the end is whole");
+    }
+
+    #[test]
+    fn a_recording_nobody_finished_plays_up_to_its_last_whole_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recording = Recording::create(folder.path(), "cut").unwrap();
+        for _ in 0..2500 {
+            recording.millisecond(&[1; SAMPLES], &[2; SAMPLES]).unwrap();
+        }
+        let file = std::fs::read(folder.path().join("cut.wav")).unwrap();
+        assert_eq!(file.get(54..58), Some(&32_000_u32.to_le_bytes()[..]));
+        assert!(file.len() >= 58 + 32_000);
     }
 
     #[test]
