@@ -57,7 +57,8 @@ impl Engine {
                 let clearing = Clearing { cause, location, by_far_end: true };
                 call.clearing = Some(clearing);
                 let in_band = body.has_progress(ProgressElement::IN_BAND);
-                if in_band && self.settings.side == Side::User && call.timeslot.is_some() {
+                let listens = call.announced && call.timeslot.is_some();
+                if in_band && listens && self.settings.side == Side::User {
                     call.phase = Phase::Listening;
                     call.timer = Timer::Listening.from(now, &self.settings.timers);
                     self.tell(Event::DisconnectInBand { key: call.key, clearing });

@@ -69,8 +69,12 @@ impl Engine {
         if !self.link_up || self.restarts.current.is_some() {
             return;
         }
-        if let Some(what) = self.restarts.waiting.pop_front() {
-            self.send_restart(now, what, 1);
+        while let Some(what) = self.restarts.waiting.pop_front() {
+            match what.filter(|timeslot| self.occupant(*timeslot).is_some()) {
+                // The far end called on it while it waited: it is in order, and the call shall live.
+                Some(timeslot) => self.in_order(timeslot),
+                None => return self.send_restart(now, what, 1),
+            }
         }
     }
     fn send_restart(&mut self, now: Instant, what: Option<Timeslot>, attempts: u8) {
@@ -100,6 +104,10 @@ impl Engine {
         self.restarts.current = None;
         let which = self.restarted(current.what);
         for timeslot in which.iter() {
+            if self.occupant(timeslot).is_some() {
+                self.in_order(timeslot);
+                continue;
+            }
             self.failed = self.failed.with(timeslot, true);
             self.tell(Event::ChannelFailed { timeslot });
         }
@@ -107,6 +115,11 @@ impl Engine {
             self.restart_one_by_one();
         }
         self.next_restart(now);
+    }
+    /// A channel proved to be good although its RESTART was not answered.
+    fn in_order(&mut self, timeslot: Timeslot) {
+        self.failed = self.failed.with(timeslot, false);
+        self.tell(Event::Restarted { timeslot: Some(timeslot) });
     }
     /// The peer does not take a RESTART of the whole interface; that of a channel it may.
     fn restart_one_by_one(&mut self) {
