@@ -24,9 +24,9 @@ pub enum BoardError {
         /// PCI sub-vendor, which carries the generation.
         sub_vendor: u16,
     },
-    /// A board of the family that is not built yet.
+    /// A board of the family that is not built.
     #[error(
-        "{name} generation {generation} with {spans} spans is known but not supported yet: generation 5 with four spans is"
+        "{name} generation {generation} with {spans} spans is known but not driven: generations 2 to 5 are"
     )]
     NotBuilt {
         /// As printed on the board.
@@ -41,6 +41,14 @@ pub enum BoardError {
     Version {
         /// What was read.
         version: u32,
+    },
+    /// The board with eight ports did not authenticate itself. A cold start usually helps.
+    #[error(
+        "the board did not authenticate itself within {waited_millis} ms; switch the machine off and on"
+    )]
+    NotAuthentic {
+        /// How long it was waited for.
+        waited_millis: u64,
     },
     /// The framer did not take a command in time. A cold start usually helps.
     #[error("the framer of port {port} still works on a command after {reads} reads")]

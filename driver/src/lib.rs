@@ -11,7 +11,8 @@
 //! use driver::{Board, BoardEvent, Line, Settings};
 //! use emulator::Loopback;
 //! use firmware_headers::model::TE410P_GEN5;
-//! use tdm::{Block, Instant, LineMode};
+//! use driver::framer::Mode;
+//! use tdm::{Block, Instant};
 //!
 //! /// What comes in on a port goes out on it again.
 //! struct Echo([Block; 4]);
@@ -29,7 +30,7 @@
 //! assert!(card.plug(0, Box::new(Loopback)));
 //! let (bus, card) = bus::in_process(card);
 //!
-//! let settings = Settings::quad(1, LineMode { crc4: true });
+//! let settings = Settings::quad(1, Mode::e1(true));
 //! let mut board = Board::start(bus, settings, Instant::millis(0))?;
 //! let mut line = Echo([Block::idle(tdm::Law::A); 4]);
 //! for millis in 1..=500 {
@@ -53,7 +54,8 @@ pub mod framer;
 pub mod span;
 
 pub use board::{
-    Acknowledge, Board, BoardEvent, Identity, Line, Look, PORTS_MAX, PortOctets, PortSettings,
-    RING_MAX, RING_MIN, Rows, Settings, Stats, from_rows, model_of, probe, to_rows,
+    Acknowledge, Board, BoardEvent, Identity, Image, ImageError, Line, Look, Loopback, PORTS_MAX,
+    PortOctets, PortSettings, RING_MAX, RING_MIN, Rows, Settings, Stats, from_rows, model_of,
+    probe, to_rows,
 };
 pub use error::{BoardError, Result};

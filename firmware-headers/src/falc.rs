@@ -263,6 +263,8 @@ pub const PCD: Reg<u8, ReadWrite> = Reg::at(0x38);
 pub const PCR: Reg<u8, ReadWrite> = Reg::at(0x39);
 /// Line interface mode 2.
 pub const LIM2: Reg<u8, ReadWrite> = Reg::at(0x3A);
+/// T1: the signal is lost by its level too.
+pub const LIM2_LOS1: u8 = 0x01;
 /// The slicer decides at half of the pulse.
 pub const LIM2_SLICE_HALF: u8 = 0x20;
 /// Loop code and pseudo-random patterns.

@@ -7,6 +7,7 @@
 //! * [`model`]: which boards there are.
 //! * [`wct4xxp`]: the FPGA of TE205P to TE820, BAR 0.
 //! * [`falc`]: the QuadFALC framer behind its local bus.
+//! * [`image`]: the image file of the eight-port board.
 //! * [`dma`]: how a millisecond of all ports lies in host memory.
 //!
 //! ```
@@ -22,6 +23,7 @@
 
 pub mod dma;
 pub mod falc;
+pub mod image;
 pub mod model;
 pub mod pci;
 mod reg;

@@ -37,6 +37,8 @@ pub const DMACTRL_SWITCH: u32 = 0x1_FFFF;
 pub const DMACTRL_SWITCH_VALID: u32 = 1 << 14;
 /// Timeslot switch: where the destination slot (port × 32 + slot) begins.
 pub const DMACTRL_SWITCH_TO_SHIFT: u32 = 7;
+/// Timeslot switch of the eight-port board: the eighth bit of the destination.
+pub const DMACTRL_SWITCH_TO_UPPER: u32 = 1 << 15;
 
 /// Interrupt status; any write acknowledges everything latched.
 pub const INTR: Reg<u32, ReadWrite> = Reg::at(0x10);
@@ -102,6 +104,8 @@ pub const GPIOCTL: Reg<u32, ReadWrite> = Reg::at(0x20);
 pub const GPIOCTL_START: u32 = 0x0002_0000;
 /// Written at start-up after [`GPIOCTL_START`]: the low eight pins are outputs.
 pub const GPIOCTL_OUTPUTS: u32 = 0x0002_00FF;
+/// The pins and the data path serve the echo canceller module.
+pub const GPIOCTL_ECHO: u32 = 1 << 24;
 /// Levels of the GPIO pins.
 pub const GPIO: Reg<u32, ReadWrite> = Reg::at(0x24);
 
@@ -126,8 +130,17 @@ pub const LADDR_READ: u32 = 1 << 15;
 /// Local bus: write strobe.
 pub const LADDR_WRITE: u32 = 1 << 16;
 
+/// Extended reset: bits of [`INTR`], of [`LADDR`], and the two states the line is toggled between.
+pub const EXTENDED_RESET_ARM: u32 = 0x4200_0000;
+/// Extended reset: low.
+pub const EXTENDED_RESET_LOW: u32 = 0x0008_0000;
+/// Extended reset: high.
+pub const EXTENDED_RESET_HIGH: u32 = 0x0018_0000;
+
 /// Local bus: data.
 pub const LDATA: Reg<u32, ReadWrite> = Reg::at(0x2C);
+/// Local bus: what is written is an address of the echo canceller module.
+pub const LDATA_ECHO_ADDRESS: u32 = 1 << 16;
 /// The octet the framer was read of: a read of one octet at [`LDATA`].
 pub const FRAMER_DATA: Reg<u8, ReadOnly> = Reg::at(0x2C);
 

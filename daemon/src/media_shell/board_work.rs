@@ -173,7 +173,8 @@ impl BoardRings {
                 BoardEvent::Stalled { .. } => self.running(false),
                 BoardEvent::Resumed { .. } => self.running(true),
                 BoardEvent::Gone { .. } => self.gone(now),
-                BoardEvent::ClockSource { .. } => {}
+                // Lines with signalling bits of their own are not configured here yet.
+                BoardEvent::ClockSource { .. } | BoardEvent::Bits { .. } => {}
             }
         }
         if let Some(shared) = self.shared.boards.get(self.index) {

@@ -138,7 +138,7 @@ fn board(board: &config::Board, lockstep: bool) -> Result<BoardPlan> {
     for (port, line) in lines.iter().enumerate() {
         let mode = LineMode { crc4: line.crc4 };
         let place = plan.settings.ports.get_mut(port).context("a board has 8 ports at most")?;
-        *place = Some(PortSettings { mode, timing: line.timing });
+        *place = Some(PortSettings { mode: mode.into(), timing: line.timing });
         plan.spans.push(line.span);
     }
     Ok(plan)

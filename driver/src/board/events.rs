@@ -28,6 +28,17 @@ pub enum BoardEvent {
         /// When.
         at: Instant,
     },
+    /// A channel's signalling bits changed.
+    Bits {
+        /// Port, counted from 0.
+        port: usize,
+        /// Timeslot of an E1, channel of a T1.
+        channel: u8,
+        /// A = 8, B = 4, C = 2, D = 1.
+        abcd: u8,
+        /// When they were read.
+        at: Instant,
+    },
     /// One contiguous loss of Blocks: the ring went round before the host came.
     Gap {
         /// How many milliseconds of every port.
@@ -59,8 +70,11 @@ pub enum BoardEvent {
     },
 }
 
-/// Events that may wait. One alarm of every kind raised and cleared on every port fits.
-pub(crate) const EVENTS_MAX: usize = 128;
+/// Events that may wait. One alarm of every kind raised and cleared on every port fits. Signalling bits wait
+/// until there is room.
+pub(crate) const EVENTS_MAX: usize = 256;
+/// Room that signalling bits leave to alarms.
+const KEPT_FOR_ALARMS: usize = 128;
 
 /// Events in order. When full the newest is dropped and counted: the status still tells the truth.
 #[derive(Debug)]
@@ -75,6 +89,10 @@ pub(crate) struct EventQueue {
 impl EventQueue {
     pub(crate) const fn new() -> Self {
         Self { ring: [None; EVENTS_MAX], first: 0, len: 0, lost: 0 }
+    }
+    /// Whether something that can be told later may be told now.
+    pub(crate) const fn has_room(&self) -> bool {
+        self.len < EVENTS_MAX - KEPT_FOR_ALARMS
     }
     pub(crate) fn push(&mut self, event: BoardEvent) {
         let at = self.first.wrapping_add(self.len) % EVENTS_MAX;

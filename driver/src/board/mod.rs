@@ -1,4 +1,4 @@
-//! The wct4xxp boards of generation 5 with four spans: probe, start, the service of a millisecond, stop.
+//! The wct4xxp boards of generations 2 to 5: probe, start, the service of a millisecond, stop.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -7,10 +7,15 @@
     clippy::arithmetic_side_effects
 )]
 
+mod echo;
 mod events;
+mod image;
 mod lamps;
+mod layout;
 mod local_bus;
 mod poll;
+mod port;
+mod position;
 mod probe;
 mod ring;
 mod rows;
@@ -21,20 +26,23 @@ mod start;
 use core::time::Duration;
 
 use bus::{Bus, DmaRegion};
-use firmware_headers::dma::BUFFER_OCTETS_QUAD;
 use tdm::{Alarm, Alarms, Block, Instant, SampleTime, SpanStatus};
 
 pub use events::{BoardEvent, PORTS_MAX};
+pub use image::{Image, ImageError};
+pub use port::Loopback;
 pub use probe::{Identity, model_of, probe};
 pub use rows::{PortOctets, Rows, from_rows, to_rows};
 pub use service::Look;
 pub use settings::{Acknowledge, PortSettings, RING_MAX, RING_MIN, Settings};
 
 use crate::error::{BoardError, Result};
-use crate::span::{Candidate, ClockChoice, choose};
+use crate::framer::{bits, falc::Silicon};
+use crate::span::{Candidate, ClockChoice, Performance, choose};
 use events::EventQueue;
-use poll::Port;
-use ring::Ring;
+use layout::Layout;
+use port::Port;
+use position::Position;
 
 /// What takes a board's samples and gives it others. Called on the board thread once for every completed
 /// millisecond and used port, first `received` of all ports, then `transmit` of all: what came in may go
@@ -79,9 +87,14 @@ pub struct Stats {
 pub struct Board<B: Bus> {
     bus: B,
     identity: Identity,
+    layout: Layout,
+    silicon: Silicon,
+    echo_module: Option<bool>,
     settings: Settings,
     memory: DmaRegion,
-    ring: Ring,
+    /// Every used port is a T1: channels sit four slots higher on the board's highway.
+    all_t1: bool,
+    position: Position,
     ports: [Option<Port>; PORTS_MAX],
     clock: ClockChoice,
     lamps: u32,
@@ -110,8 +123,6 @@ enum State {
 
 /// Without a millisecond for so long the board's clock is said to stand still.
 const STALL_MILLIS: u64 = 1000;
-/// Octets of a buffer, and where the receive buffers begin: right behind the transmit buffers.
-const BUFFER_OCTETS: usize = BUFFER_OCTETS_QUAD;
 
 impl<B: Bus> Board<B> {
     /// Who it is.
@@ -131,12 +142,15 @@ impl<B: Bus> Board<B> {
 
     /// Milliseconds from `transmit` until its first row is on the line, when the host is not late.
     pub const fn transmit_delay_millis(&self) -> u64 {
-        (self.settings.ring as u64).saturating_sub(1)
+        match self.position {
+            Position::Ring(_) => (self.settings.ring as u64).saturating_sub(1),
+            Position::Single(_) => 0,
+        }
     }
 
     /// The board's clock: the first sample of the millisecond it works on.
     pub const fn sample_time(&self) -> SampleTime {
-        self.at(self.ring.completed())
+        self.at(self.position.completed())
     }
 
     /// Which port's line clocks the board; `None`: its own oscillator.
@@ -152,7 +166,7 @@ impl<B: Bus> Board<B> {
                 if gone { Alarms::NONE.with(Alarm::BoardGone, true) } else { port.health.alarms() };
             SpanStatus {
                 alarms,
-                in_service: self.state == State::Running && port.health.in_service(),
+                in_service: self.state == State::Running && port.in_service(),
                 crc_errors: port.counters.crc_errors,
                 code_violations: port.counters.code_violations,
                 frame_errors: port.counters.frame_errors,
@@ -164,7 +178,58 @@ impl<B: Bus> Board<B> {
     /// Whether `port` is set to CRC-4 and its far end sends none: it works, without error supervision.
     pub fn crc4_missing(&self, port: usize) -> bool {
         let known = self.ports.get(port).and_then(Option::as_ref);
-        known.is_some_and(|port| port.settings.mode.crc4 && port.health.multiframe_missing())
+        known.is_some_and(|port| port.settings.mode.has_crc4() && port.health.multiframe_missing())
+    }
+
+    /// The silicon of its framer.
+    pub const fn silicon(&self) -> Silicon {
+        self.silicon
+    }
+
+    /// Whether an echo canceller module is on the board; `None` when its image has no known way to ask. It is
+    /// left alone: the sound passes it by.
+    pub const fn has_echo_module(&self) -> Option<bool> {
+        self.echo_module
+    }
+
+    /// The seconds of a port's line: errored, severely errored, unavailable.
+    pub fn performance(&self, port: usize) -> Option<&Performance> {
+        Some(&self.ports.get(port)?.as_ref()?.performance)
+    }
+
+    /// The signalling bits channel `channel` of `port` was last heard with (A = 8 to D = 1); `None` while they
+    /// are not known, and on lines without.
+    pub fn bits(&self, port: usize, channel: u8) -> Option<u8> {
+        let known = self.ports.get(port)?.as_ref()?;
+        let heard = known.bits.as_ref().filter(|bits| bits.known && !bits.multiframe_lost)?;
+        let framing = known.settings.mode.framing;
+        let has_bits = bits::channels(framing).any(|one| one == channel);
+        has_bits.then(|| bits::get(&heard.heard, framing, channel))
+    }
+
+    /// Sends signalling bits on a channel from one of the next milliseconds on; `false` when the channel has
+    /// none.
+    ///
+    /// On an E1, 0000 on every channel would look like the multiframe's own signal: it is sent as 0001.
+    pub fn set_bits(&mut self, port: usize, channel: u8, abcd: u8) -> bool {
+        let Some(Some(known)) = self.ports.get_mut(port) else { return false };
+        let framing = known.settings.mode.framing;
+        let Some(bits) = &mut known.bits else { return false };
+        if !bits::channels(framing).any(|one| one == channel) {
+            return false;
+        }
+        let e1 = matches!(framing, crate::framer::Framing::E1 { .. });
+        let abcd = if e1 && abcd & 0xF == 0 { 0b0001 } else { abcd & 0xF };
+        bits::set(&mut bits.wanted, framing, channel, abcd);
+        true
+    }
+
+    /// Puts a port into a loop, or takes it out. A looped port is out of service and clocks nothing; `false`
+    /// when the port is not used.
+    pub fn set_loopback(&mut self, port: usize, loopback: Loopback) -> bool {
+        let Some(Some(known)) = self.ports.get_mut(port) else { return false };
+        (known.loopback, known.loop_step) = (loopback, 0);
+        true
     }
 
     /// The oldest event that waits.
@@ -245,7 +310,7 @@ impl<B: Bus> Board<B> {
         choose(self.ports.iter().map(|port| {
             port.as_ref().map(|port| Candidate {
                 timing: port.settings.timing,
-                healthy: port.health.may_clock(),
+                healthy: port.health.may_clock() && port.loopback == Loopback::None,
             })
         }))
     }

@@ -12,79 +12,37 @@
 
 use bus::Bus;
 use firmware_headers::{falc, wct4xxp as regs};
-use tdm::{Instant, SpanStatus};
+use tdm::Instant;
 
-use crate::board::{Board, BoardEvent, PORTS_MAX, PortSettings, lamps, local_bus};
+use super::port::{Bits, COUNTERS_MILLIS, Port, Round, SECOND_MILLIS};
+use crate::board::{Board, BoardEvent, PORTS_MAX, lamps, local_bus};
 use crate::error::Result;
-use crate::framer::falc::{line_status, service_word};
-use crate::span::{ClockChoice, Counters, Latched, LineHealth};
+use crate::framer::falc::{clock_source, line_status, loops, remote_alarm};
+use crate::framer::{Framing, bits};
+use crate::span::{ClockChoice, Latched};
 
+/// The lamps of eight ports.
+const LAMPS: u32 = 0xFFFF;
 /// Between two looks at a line's alarms.
 const ALARMS_MILLIS: u64 = 50;
-/// From the start of a line to the first look: its receiver has to settle.
-const FIRST_ALARMS_MILLIS: u64 = 250;
-/// Between two looks at slips and at the framer's second.
-const SECOND_MILLIS: u64 = 250;
-/// Counters are read after so long even when the framer shows no second.
-const COUNTERS_MILLIS: u64 = 2000;
-/// Apart in the time of their polls, so that the ports do not all come in one millisecond.
-const STAGGER_MILLIS: u64 = 7;
-
-/// One used port.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Port {
-    pub(super) settings: PortSettings,
-    pub(super) health: LineHealth,
-    pub(super) counters: Counters,
-    /// What the events have told so far.
-    pub(super) published: SpanStatus,
-    /// What the service word on the line says.
-    tells_remote_alarm: bool,
-    alarms_due: Instant,
-    second_due: Instant,
-    counters_due: Instant,
-    round: Option<Round>,
-}
-
-impl Port {
-    pub(super) fn new(
-        port: usize,
-        settings: PortSettings,
-        health: LineHealth,
-        now: Instant,
-    ) -> Self {
-        let apart = STAGGER_MILLIS.saturating_mul(port as u64);
-        Self {
-            settings,
-            health,
-            counters: Counters::default(),
-            published: SpanStatus::default(),
-            tells_remote_alarm: false,
-            alarms_due: now.plus_millis(FIRST_ALARMS_MILLIS.saturating_add(apart)),
-            second_due: now.plus_millis(SECOND_MILLIS.saturating_add(apart)),
-            counters_due: now.plus_millis(COUNTERS_MILLIS),
-            round: None,
-        }
-    }
-}
-
-/// Where a round through the once-a-second registers stands.
-#[derive(Clone, Copy, Debug)]
-enum Round {
-    TransmitSlips { second: bool },
-    Low { counter: usize },
-    High { counter: usize, low: u8 },
-}
+/// Between two looks whether a signalling bit changed, when eight accesses a millisecond are to be had; over
+/// a socket, twice as long.
+const BITS_MILLIS: u64 = 4;
 
 /// One access, or one decision carried out.
 #[derive(Clone, Copy, Debug)]
 enum Task {
-    ServiceWord { port: usize, remote_alarm: bool },
+    RemoteAlarm { port: usize, on: bool },
     Clock(ClockChoice),
     Lamps(u32),
+    SendBits { port: usize, register: usize },
+    Loop { port: usize },
+    HearBits { port: usize, register: usize },
     Go(usize, Round),
     Second(usize),
+    Multiframe(usize),
     Alarms(usize),
+    LookForBits(usize),
 }
 
 impl<B: Bus> Board<B> {
@@ -96,15 +54,16 @@ impl<B: Bus> Board<B> {
             self.stats.framer_accesses = self.stats.framer_accesses.wrapping_add(1);
             self.carry_out(now, task)?;
         }
+        self.publish_bits(now);
         Ok(())
     }
 
     fn next_task(&self, now: Instant) -> Option<Task> {
         let ports = || self.ports.iter().enumerate().filter_map(|(n, p)| Some((n, p.as_ref()?)));
         for (port, known) in ports() {
-            let remote_alarm = known.health.sends_remote_alarm();
-            if remote_alarm != known.tells_remote_alarm {
-                return Some(Task::ServiceWord { port, remote_alarm });
+            let on = known.health.sends_remote_alarm();
+            if on != known.tells_remote_alarm {
+                return Some(Task::RemoteAlarm { port, on });
             }
         }
         let clock = self.wanted_clock();
@@ -115,11 +74,13 @@ impl<B: Bus> Board<B> {
         if lamps != self.lamps {
             return Some(Task::Lamps(lamps));
         }
-        if let Some(task) = ports().find_map(|(port, p)| p.round.map(|at| Task::Go(port, at))) {
+        if let Some(task) = ports().find_map(|(port, known)| begun(port, known)) {
             return Some(task);
         }
         let due = ports().flat_map(|(port, p)| {
-            [(p.alarms_due, Task::Alarms(port)), (p.second_due, Task::Second(port))]
+            let bits = p.bits.as_ref().map(|bits| (bits.due, Task::LookForBits(port)));
+            let others = [(p.alarms_due, Task::Alarms(port)), (p.second_due, Task::Second(port))];
+            others.into_iter().chain(bits)
         });
         due.filter(|(at, _)| *at <= now).min_by_key(|(at, _)| *at).map(|(_, task)| task)
     }
@@ -128,30 +89,44 @@ impl<B: Bus> Board<B> {
         let mut lamps = 0;
         for port in (0..PORTS_MAX).rev() {
             let lamp = self.ports.get(port).and_then(Option::as_ref).map_or(0, |known| {
-                lamps::lamp(&self.status(port), known.health.is_suspect(), self.ring.completed())
+                lamps::lamp(
+                    &self.status(port),
+                    known.health.is_suspect(),
+                    self.position.completed(),
+                )
             });
-            lamps = (lamps & (regs::LEDS_LAMPS >> 2)) << 2 | lamp;
+            lamps = (lamps & (LAMPS >> 2)) << 2 | lamp;
         }
         lamps
     }
 
     fn carry_out(&mut self, now: Instant, task: Task) -> Result<()> {
         match task {
-            Task::ServiceWord { port, remote_alarm } => {
-                let word = service_word(remote_alarm);
+            Task::RemoteAlarm { port, on } => {
+                let Some(Some(known)) = self.ports.get(port) else { return Ok(()) };
+                let word = remote_alarm(known.settings.mode, on);
                 local_bus::write(&self.bus, port, local_bus::offset(&falc::XSW), word)?;
-                self.change(port, |known| known.tells_remote_alarm = remote_alarm);
+                self.change(port, |known| known.tells_remote_alarm = on);
             }
             Task::Clock(choice) => self.switch_clock(now, choice)?,
             Task::Lamps(lamps) => {
-                local_bus::write_board(&self.bus, &regs::LEDS, regs::LEDS_ACTIVE | lamps)?;
+                let lower = lamps & regs::LEDS_LAMPS;
+                local_bus::write_board(&self.bus, &regs::LEDS, regs::LEDS_ACTIVE | lower)?;
+                if self.layout.octal {
+                    let upper = (lamps >> 8) & regs::LEDS_LAMPS;
+                    local_bus::write_board(&self.bus, &regs::LEDS2, upper)?;
+                }
                 self.lamps = lamps;
             }
             Task::Alarms(port) => {
                 let frs0 = local_bus::read(&self.bus, port, local_bus::offset(&falc::FRS0))?;
                 self.change(port, |known| {
-                    known.health.observe(now, line_status(frs0));
+                    known.health.observe(now, line_status(known.settings.mode.framing, frs0));
+                    known.second.defect |= known.health.is_suspect();
                     known.alarms_due = now.plus_millis(ALARMS_MILLIS);
+                    let framing = known.settings.mode.framing;
+                    known.multiframe_due =
+                        known.bits.is_some() && matches!(framing, Framing::E1 { .. });
                 });
                 self.publish(now);
             }
@@ -166,7 +141,117 @@ impl<B: Bus> Board<B> {
                 });
             }
             Task::Go(port, round) => self.go_round(now, port, round)?,
+            Task::SendBits { port, register } => self.send_bits(port, register)?,
+            Task::HearBits { port, register } => self.hear_bits(port, register)?,
+            Task::LookForBits(port) => self.look_for_bits(now, port)?,
+            Task::Multiframe(port) => self.look_at_multiframe(port)?,
+            Task::Loop { port } => self.step_loop(now, port)?,
         }
+        Ok(())
+    }
+
+    fn send_bits(&mut self, port: usize, register: usize) -> Result<()> {
+        let bits = self.ports.get(port).and_then(|port| port.as_ref()?.bits.as_ref());
+        let Some(&value) = bits.and_then(|bits| bits.wanted.get(register)) else { return Ok(()) };
+        let at = local_bus::offset(&falc::XS1).wrapping_add(register as u8);
+        local_bus::write(&self.bus, port, at, value)?;
+        self.change_bits(port, |bits| {
+            if let Some(written) = bits.written.get_mut(register) {
+                *written = value;
+            }
+        });
+        Ok(())
+    }
+
+    fn hear_bits(&mut self, port: usize, register: usize) -> Result<()> {
+        let at = local_bus::offset(&falc::RS1).wrapping_add(register as u8);
+        let value = local_bus::read(&self.bus, port, at)?;
+        let Some(Some(known)) = self.ports.get_mut(port) else { return Ok(()) };
+        let (last, _) = bits::used(known.settings.mode.framing);
+        let whole = !known.health.is_suspect();
+        if let Some(bits) = &mut known.bits {
+            if let Some(heard) = bits.heard.get_mut(register) {
+                *heard = value;
+            }
+            let next = register.wrapping_add(1);
+            bits.reading = (next < last).then_some(next);
+            bits.known |= next >= last && whole && !bits.multiframe_lost;
+        }
+        Ok(())
+    }
+
+    /// Whether a bit changed; until all were read once on a whole line, they are read in any case.
+    fn look_for_bits(&mut self, now: Instant, port: usize) -> Result<()> {
+        let isr0 = local_bus::read(&self.bus, port, local_bus::offset(&falc::ISR0))?;
+        let slow = if self.settings.framer_budget < 8 { 2 } else { 1 };
+        let due = now.plus_millis(BITS_MILLIS.saturating_mul(slow));
+        let Some(Some(known)) = self.ports.get_mut(port) else { return Ok(()) };
+        let first = usize::from(matches!(known.settings.mode.framing, Framing::E1 { .. }));
+        let healthy = known.health.may_clock();
+        if let Some(bits) = &mut known.bits {
+            bits.due = due;
+            let changed = isr0 & falc::ISR0_CASC != 0;
+            if healthy && (changed || !bits.known) {
+                bits.reading = Some(first);
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_multiframe(&mut self, port: usize) -> Result<()> {
+        let frs1 = local_bus::read(&self.bus, port, local_bus::offset(&falc::FRS1))?;
+        let Some(Some(known)) = self.ports.get_mut(port) else { return Ok(()) };
+        known.multiframe_due = false;
+        let framing = known.settings.mode.framing;
+        if let Some(bits) = &mut known.bits {
+            bits.multiframe_lost = frs1 & falc::FRS1_TS16LFA != 0;
+            // What was heard before is old when it comes back.
+            bits.known &= !bits.multiframe_lost;
+            bits.answer_multiframe(framing);
+        }
+        Ok(())
+    }
+
+    /// Tells of bits that changed, as far as there is room; the rest follows.
+    fn publish_bits(&mut self, now: Instant) {
+        for (port, known) in self.ports.iter_mut().enumerate() {
+            let Some(known) = known else { continue };
+            let framing = known.settings.mode.framing;
+            let Some(heard) = known.bits.as_mut().filter(|bits| bits.known) else { continue };
+            if heard.reading.is_some() || heard.told == heard.heard {
+                continue;
+            }
+            for channel in bits::channels(framing) {
+                let abcd = bits::get(&heard.heard, framing, channel);
+                if abcd == bits::get(&heard.told, framing, channel) {
+                    continue;
+                }
+                if !self.events.has_room() {
+                    return;
+                }
+                self.events.push(BoardEvent::Bits { port, channel, abcd, at: now });
+                bits::set(&mut heard.told, framing, channel, abcd);
+            }
+            // What is left are fields that belong to no channel.
+            heard.told = heard.heard;
+        }
+    }
+
+    fn step_loop(&mut self, now: Instant, port: usize) -> Result<()> {
+        let Some(Some(known)) = self.ports.get(port) else { return Ok(()) };
+        let (wanted, step) = (known.loopback, known.loop_step);
+        let steps = loops(known.settings.mode, wanted);
+        if let Some(step) = steps.get(step) {
+            self.follow(port, core::slice::from_ref(step), self.silicon)?;
+        }
+        let done = step.wrapping_add(1) >= steps.len();
+        self.change(port, |known| {
+            known.loop_step = if done { 0 } else { step.wrapping_add(1) };
+            if done {
+                known.looped = wanted;
+            }
+        });
+        self.publish(now);
         Ok(())
     }
 
@@ -194,9 +279,12 @@ impl<B: Bus> Board<B> {
                 if let Some(&which) = Latched::ALL.get(counter) {
                     let [_, high] = counter_registers(which);
                     let high = local_bus::read(&self.bus, port, high)?;
-                    self.change(port, |p| p.counters.add(which, u16::from_le_bytes([low, high])));
+                    self.change(port, |p| p.add_errors(which, u16::from_le_bytes([low, high])));
                 }
                 let counter = counter.wrapping_add(1);
+                if counter >= Latched::ALL.len() {
+                    self.change(port, Port::end_second);
+                }
                 (counter < Latched::ALL.len()).then_some(Round::Low { counter })
             }
         };
@@ -206,10 +294,9 @@ impl<B: Bus> Board<B> {
 
     /// Selects the source in the framer, then tells the FPGA whether to follow it. The run bits stay.
     fn switch_clock(&mut self, now: Instant, to: ClockChoice) -> Result<()> {
-        let source = (to.port as u8 & 0b11).wrapping_shl(falc::CMR1_DRSS_SHIFT);
-        let cmr1 = falc::CMR1_RCLK | source;
-        local_bus::write(&self.bus, 0, local_bus::offset(&falc::CMR1), cmr1)?;
-        local_bus::write_board(&self.bus, &regs::DMACTRL, running(to))?;
+        self.follow(0, &clock_source(to.port as u8, self.silicon), self.silicon)?;
+        let control = self.layout.control | running(to);
+        local_bus::write_board(&self.bus, &regs::DMACTRL, control)?;
         let before = self.clock_source();
         self.clock = to;
         let port = self.clock_source();
@@ -219,21 +306,35 @@ impl<B: Bus> Board<B> {
         Ok(())
     }
 
-    fn change(&mut self, port: usize, work: impl FnOnce(&mut Port)) {
+    pub(super) fn change(&mut self, port: usize, work: impl FnOnce(&mut Port)) {
         if let Some(Some(known)) = self.ports.get_mut(port) {
             work(known);
         }
     }
+    fn change_bits(&mut self, port: usize, work: impl FnOnce(&mut Bits)) {
+        self.change(port, |known| {
+            if let Some(bits) = &mut known.bits {
+                work(bits);
+            }
+        });
+    }
 }
 
-impl Port {
-    /// Counts what `bits` show, unless the line is in trouble: a dead line slips all the time.
-    fn add_slips(&mut self, bits: u8) {
-        if !self.health.is_suspect() {
-            let seen = u64::from(bits.count_ones());
-            self.counters.slips = self.counters.slips.saturating_add(seen);
-        }
+/// What of a port was begun, or waits to be told to the line.
+fn begun(port: usize, known: &Port) -> Option<Task> {
+    if let Some(register) = known.bits.as_ref().and_then(Bits::unwritten) {
+        return Some(Task::SendBits { port, register });
     }
+    if known.loopback != known.looped {
+        return Some(Task::Loop { port });
+    }
+    if let Some(register) = known.bits.as_ref().and_then(|bits| bits.reading) {
+        return Some(Task::HearBits { port, register });
+    }
+    if known.multiframe_due {
+        return Some(Task::Multiframe(port));
+    }
+    known.round.map(|round| Task::Go(port, round))
 }
 
 /// Low and high octet of a counter.

@@ -4,6 +4,7 @@ use bus::{Bus, Space};
 use firmware_headers::model::{MODELS, Model};
 use firmware_headers::{pci, wct4xxp as regs};
 
+use super::layout::Layout;
 use crate::error::{BoardError, Result};
 
 /// What a board says about itself.
@@ -47,7 +48,7 @@ pub fn probe<B: Bus>(bus: &B) -> Result<Identity> {
         device,
         sub_vendor,
     })?;
-    if (model.generation, model.spans, model.extended_reset) != (5, 4, false) {
+    if Layout::of(&model).is_none() {
         let Model { name, generation, spans, .. } = model;
         return Err(BoardError::NotBuilt { name, generation, spans });
     }
@@ -58,10 +59,12 @@ pub fn probe<B: Bus>(bus: &B) -> Result<Identity> {
         return Err(BoardError::Version { version });
     }
     let leds = bus.read(Space::Bar0, &regs::LEDS)?;
+    let jumpers = |leds: u32| (leds & regs::LEDS_E1) >> regs::LEDS_E1_SHIFT;
+    let upper = if model.spans > 4 { bus.read(Space::Bar0, &regs::LEDS2)? } else { 0 };
     Ok(Identity {
         model,
         version,
-        e1_jumpers: ((leds & regs::LEDS_E1) >> regs::LEDS_E1_SHIFT) as u8,
+        e1_jumpers: (jumpers(leds) | jumpers(upper) << 4) as u8,
         switch: (leds >> regs::LEDS_SWITCH_SHIFT) as u8,
     })
 }

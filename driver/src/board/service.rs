@@ -11,13 +11,14 @@
 )]
 
 use bus::{Bus, Space};
-use firmware_headers::dma::PORT_OCTETS;
+use firmware_headers::dma::{PORT_OCTETS, T1_SLOT_OFFSET};
 use firmware_headers::wct4xxp as regs;
 use tdm::{Block, Instant, Law};
 
+use super::layout::BUFFER_OCTETS_MAX;
 use super::ring::Work;
 use super::rows::{from_rows, to_rows};
-use super::{Acknowledge, BUFFER_OCTETS, Board, BoardEvent, Line, STALL_MILLIS, State};
+use super::{Acknowledge, Board, BoardEvent, Line, STALL_MILLIS, State};
 use crate::error::{BoardError, Result};
 
 /// What a look at the board showed.
@@ -74,16 +75,23 @@ impl<B: Bus> Board<B> {
             self.stats.empty = self.stats.empty.wrapping_add(1);
         }
         let ident = ((intr & regs::INTR_IDENT) >> regs::INTR_IDENT_SHIFT) as u8;
-        if intr & regs::INTR_TICK == 0 && ident == self.ring.ident() {
-            self.ring.idle(now);
+        if self.position.is_idle(intr & regs::INTR_TICK != 0, ident) {
+            self.position.idle(now);
             self.watch_for_stall(now);
             return Ok(Look::default());
         }
-        let ring = self.bus.read(Space::Bar0, &regs::RING)?;
-        let index = ((ring & regs::RING_INDEX) >> regs::RING_INDEX_SHIFT) as u8;
-        let witness = self.ring.witness(now, ident, index);
+        if self.state == State::Stalled {
+            self.position.stood_still(now);
+        }
+        let index = if self.layout.ring {
+            let ring = self.bus.read(Space::Bar0, &regs::RING)?;
+            ((ring & regs::RING_INDEX) >> regs::RING_INDEX_SHIFT) as u8
+        } else {
+            0
+        };
+        let witness = self.position.ring().and_then(|ring| ring.witness(now, ident, index));
         let stood_still = witness.is_some_and(|buffer| self.is_untouched(buffer));
-        let advance = self.ring.look(now, ident, index, stood_still);
+        let advance = self.position.look(now, ident, index, stood_still);
         self.stats.realigned = self.stats.realigned.wrapping_add(advance.realigned.into());
         if advance.millis > 0 {
             let missed = advance.millis.saturating_sub(1);
@@ -131,7 +139,7 @@ impl<B: Bus> Board<B> {
     pub fn exchange(&mut self, now: Instant, line: &mut impl Line) -> Result<u64> {
         self.alive()?;
         let mut served: u64 = 0;
-        while let Some(work) = self.ring.take() {
+        while let Some(work) = self.position.take() {
             self.exchange_buffer(work, line);
             served = served.wrapping_add(1);
         }
@@ -141,44 +149,54 @@ impl<B: Bus> Board<B> {
     }
 
     fn exchange_buffer(&self, work: Work, line: &mut impl Line) {
-        let mut octets = [0; BUFFER_OCTETS];
-        let transmit_at = work.buffer.wrapping_mul(BUFFER_OCTETS);
+        let mut all = [0; BUFFER_OCTETS_MAX];
+        let size = self.layout.buffer_octets;
+        let Some(octets) = all.get_mut(..size) else { return };
+        let transmit_at = work.buffer.wrapping_mul(size);
         let receive_at = transmit_at.wrapping_add(self.receive_area());
-        self.memory.memory.read(receive_at, &mut octets);
+        self.memory.memory.read(receive_at, octets);
         self.memory.memory.write(receive_at, &UNTOUCHED);
         let mut block = Block { at: self.at(work.millisecond), ..Block::idle(Law::A) };
         let (ports, _) = octets.as_chunks_mut::<PORT_OCTETS>();
         for (port, place) in ports.iter_mut().enumerate() {
-            if self.uses(port) {
+            if self.law(port).is_some() {
                 to_rows(place, &mut block.octets);
+                if self.all_t1 {
+                    block.octets.iter_mut().for_each(|row| row.rotate_left(T1_SLOT_OFFSET));
+                }
                 line.received(port, &block);
             }
         }
         for (port, place) in ports.iter_mut().enumerate() {
-            block = Block { at: self.at(work.sent_in), ..Block::idle(Law::A) };
-            if self.uses(port) {
+            let law = self.law(port);
+            block = Block { at: self.at(work.sent_in), ..Block::idle(law.unwrap_or_default()) };
+            if law.is_some() {
                 line.transmit(port, &mut block);
+                if self.all_t1 {
+                    block.octets.iter_mut().for_each(|row| row.rotate_right(T1_SLOT_OFFSET));
+                }
             }
             from_rows(&block.octets, place);
         }
-        self.memory.memory.write(transmit_at, &octets);
+        self.memory.memory.write(transmit_at, octets);
     }
 
     /// Whether the board has not written to receive buffer `buffer` since the host was done with it.
     fn is_untouched(&self, buffer: usize) -> bool {
-        let at = self.receive_area().wrapping_add(buffer.wrapping_mul(BUFFER_OCTETS));
+        let at = self.receive_area().wrapping_add(buffer.wrapping_mul(self.layout.buffer_octets));
         let mut seen = [0; UNTOUCHED.len()];
         self.memory.memory.read(at, &mut seen);
         seen == UNTOUCHED
     }
 
-    fn uses(&self, port: usize) -> bool {
-        self.ports.get(port).is_some_and(Option::is_some)
+    /// How speech is coded on the line of `port`; nothing when it is not used.
+    fn law(&self, port: usize) -> Option<Law> {
+        self.ports.get(port)?.as_ref().map(|known| known.settings.mode.law())
     }
 
     /// Where the receive buffers begin in the board's memory.
     pub(super) fn receive_area(&self) -> usize {
-        usize::from(self.settings.ring).wrapping_mul(BUFFER_OCTETS)
+        self.layout.buffers(self.settings.ring).wrapping_mul(self.layout.buffer_octets)
     }
 
     fn watch_for_stall(&mut self, now: Instant) {

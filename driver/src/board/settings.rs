@@ -1,8 +1,9 @@
 //! What an operator may choose about a board.
 
-use tdm::{LineMode, SampleTime};
+use tdm::SampleTime;
 
 use crate::board::PORTS_MAX;
+use crate::framer::Mode;
 use crate::span::Debounce;
 
 /// Fewest buffers of a ring that the service may run with: fewer leave no room for one late interrupt.
@@ -13,8 +14,8 @@ pub const RING_MAX: u8 = 127;
 /// One port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortSettings {
-    /// How the line is framed.
-    pub mode: LineMode,
+    /// How the line is framed, coded and signalled on.
+    pub mode: Mode,
     /// Where the board's clock may come from: 0 never from this line, 1 first choice, 2 second…
     pub timing: u8,
 }
@@ -63,7 +64,8 @@ impl Default for Settings {
 
 impl Settings {
     /// The first `ports` ports framed as `mode`; the line of port n is choice n + 1 for the clock.
-    pub fn quad(ports: usize, mode: LineMode) -> Self {
+    pub fn quad(ports: usize, mode: impl Into<Mode>) -> Self {
+        let mode = mode.into();
         let mut settings = Self::default();
         for (port, timing) in settings.ports.iter_mut().take(ports).zip(1..) {
             *port = Some(PortSettings { mode, timing });

@@ -11,22 +11,33 @@ use core::time::Duration;
 
 use bus::{Bus, DmaRegion, Space};
 use firmware_headers::{dma, falc, pci, wct4xxp as regs};
-use tdm::{Instant, Law};
+use tdm::Instant;
 
 use super::events::EventQueue;
+use super::layout::Layout;
 use super::local_bus::{self, write_board};
-use super::poll::{Port, running};
+use super::poll::running;
+use super::port::Port;
+use super::position::{Position, Single};
 use super::ring::Ring;
 use super::service::UNTOUCHED;
 use super::{
-    Acknowledge, BUFFER_OCTETS, Board, PORTS_MAX, RING_MAX, RING_MIN, Settings, State, Stats, probe,
+    Acknowledge, Board, PORTS_MAX, RING_MAX, RING_MIN, Settings, State, Stats, echo, probe,
 };
 use crate::error::{BoardError, Result};
-use crate::framer::falc::{CHIP, Step, Version, plan, system, version};
+use crate::framer::falc::{Silicon, Step, bits_idle, chip, clock_source, plan_e1, system};
+use crate::framer::falc_t1::plan_t1;
 use crate::span::{LineHealth, OWN};
 
-/// The framer's ports are all put on the highway, also those without a connector.
-const FRAMER_PORTS: usize = falc::PORTS_QUAD;
+/// How long the board with eight ports may take to authenticate itself, and between two looks.
+const AUTHENTICATION_MILLIS: u64 = 1000;
+const AUTHENTICATION_LOOK_MILLIS: u64 = 20;
+const MILLISECOND_MICROS: u64 = 1000;
+/// The levels the extended reset goes through.
+const EXTENDED_RESET: [u32; 14] = {
+    let (low, high) = (regs::EXTENDED_RESET_LOW, regs::EXTENDED_RESET_HIGH);
+    [low, low, low, high, low, high, low, high, low, high, low, high, low, high]
+};
 /// Time the framer's reset and its release take. Register map B.7.
 const RESET_MICROS: u64 = 100;
 
@@ -49,19 +60,34 @@ impl<B: Bus> Board<B> {
             let high = spans.saturating_sub(1);
             return Err(BoardError::Setting { what: "a used port", value, low: 0, high });
         }
-        let octets = usize::from(settings.ring).saturating_mul(BUFFER_OCTETS).saturating_mul(2);
-        let memory = bus.dma(octets)?;
-        let mut ports = [None; PORTS_MAX];
+        let Some(layout) = Layout::of(&identity.model) else {
+            let firmware_headers::model::Model { name, generation, spans, .. } = identity.model;
+            return Err(BoardError::NotBuilt { name, generation, spans });
+        };
+        let buffers = layout.buffers(settings.ring);
+        let memory = bus.dma(buffers.saturating_mul(layout.buffer_octets).saturating_mul(2))?;
+        let mut ports = [const { None }; PORTS_MAX];
         for (n, (port, chosen)) in ports.iter_mut().zip(settings.ports).enumerate() {
             *port = chosen.map(|it| Port::new(n, it, LineHealth::new(settings.debounce), now));
         }
         let lockstep = settings.acknowledge == Acknowledge::Last;
+        let position = if layout.ring {
+            Position::Ring(Ring::new(settings.ring, lockstep, now))
+        } else {
+            Position::Single(Single::new(lockstep, now))
+        };
+        let mut used = settings.ports.iter().flatten().map(|port| port.mode.is_t1());
+        let all_t1 = used.clone().next().is_some() && used.all(|t1| t1);
         let mut board = Self {
             bus,
             identity,
+            layout,
+            silicon: Silicon::V21,
+            echo_module: None,
             settings,
             memory,
-            ring: Ring::new(settings.ring, lockstep, now),
+            all_t1,
+            position,
             ports,
             clock: OWN,
             lamps: 0,
@@ -75,8 +101,9 @@ impl<B: Bus> Board<B> {
         };
         // From here on an error drops the board, which puts it to rest.
         board.prepare()?;
-        let silicon = board.start_chip()?;
-        board.start_ports(silicon)?;
+        board.silicon = board.recognise_chip()?;
+        board.start_chip()?;
+        board.start_ports()?;
         board.run()?;
         Ok(board)
     }
@@ -87,47 +114,92 @@ impl<B: Bus> Board<B> {
         let command = (command | pci::COMMAND_BUS_MASTER) & !pci::COMMAND_INTX_DISABLE;
         write_board(&self.bus, &regs::DMACTRL, 0)?;
         self.bus.write(Space::Config, &pci::COMMAND, command)?;
+        if self.layout.extended_reset {
+            self.extended_reset()?;
+        }
         write_board(&self.bus, &regs::LEDS, 0)?;
         self.fill_memory();
         let transmit = self.memory.device_address;
         let receive = transmit.wrapping_add(self.receive_area() as u32);
         write_board(&self.bus, &regs::RDADDR, receive)?;
         write_board(&self.bus, &regs::WRADDR, transmit)?;
-        for slot in 0..(FRAMER_PORTS as u32).wrapping_mul(dma::SLOTS as u32) {
-            let to = slot.wrapping_shl(regs::DMACTRL_SWITCH_TO_SHIFT);
-            write_board(&self.bus, &regs::DMACTRL, regs::DMACTRL_SWITCH_VALID | to)?;
+        for slot in 0..(self.layout.framer_ports as u32).wrapping_mul(dma::SLOTS as u32) {
+            write_board(&self.bus, &regs::DMACTRL, Layout::switch_command(slot))?;
         }
         write_board(&self.bus, &regs::DMACTRL, 0)?;
         write_board(&self.bus, &regs::INTR, regs::INTR_ACKNOWLEDGE)?;
+        if self.layout.octal {
+            self.authenticate()?;
+        }
         write_board(&self.bus, &regs::LEDS, regs::LEDS_LAMPS)?;
         self.settle(RESET_MICROS)?;
         write_board(&self.bus, &regs::LEDS, regs::LEDS_ACTIVE)?;
         self.settle(RESET_MICROS)
     }
 
+    /// Recovers a framer that gives garbage after power-up. Register map B.6.
+    fn extended_reset(&mut self) -> Result<()> {
+        let status = self.bus.read(Space::Bar0, &regs::INTR)?;
+        self.settle(MILLISECOND_MICROS)?;
+        write_board(&self.bus, &regs::INTR, regs::EXTENDED_RESET_ARM)?;
+        write_board(&self.bus, &regs::LADDR, regs::EXTENDED_RESET_ARM)?;
+        for level in EXTENDED_RESET {
+            write_board(&self.bus, &regs::LADDR, level)?;
+        }
+        write_board(&self.bus, &regs::INTR, status)?;
+        self.settle(MILLISECOND_MICROS)
+    }
+
+    /// The board with eight ports proves to be one. Register map G.1.
+    fn authenticate(&mut self) -> Result<()> {
+        write_board(&self.bus, &regs::LEDS2, regs::LEDS2_AUTHENTICATE)?;
+        for _ in 0..AUTHENTICATION_MILLIS / AUTHENTICATION_LOOK_MILLIS {
+            if self.bus.read(Space::Bar0, &regs::LEDS2)? & regs::LEDS2_AUTHENTICATED != 0 {
+                return Ok(());
+            }
+            self.settle(AUTHENTICATION_LOOK_MILLIS.saturating_mul(MILLISECOND_MICROS))?;
+        }
+        Err(BoardError::NotAuthentic { waited_millis: AUTHENTICATION_MILLIS })
+    }
+
     /// Idle to send, and all ones as nothing received.
     fn fill_memory(&self) {
         let DmaRegion { memory, .. } = &self.memory;
-        for buffer in 0..usize::from(self.settings.ring) {
-            let at = buffer.wrapping_mul(BUFFER_OCTETS);
-            memory.write(at, &[Law::A.idle(); BUFFER_OCTETS]);
-            let received = at.wrapping_add(self.receive_area());
-            memory.write(received, &[0xFF; BUFFER_OCTETS]);
-            memory.write(received, &UNTOUCHED);
+        let size = self.layout.buffer_octets;
+        for buffer in 0..self.layout.buffers(self.settings.ring) {
+            let at = buffer.wrapping_mul(size);
+            let ones = [0xFF; dma::PORT_OCTETS];
+            for port in 0..self.layout.framer_ports {
+                let mode = self.settings.ports.get(port).copied().flatten().map(|port| port.mode);
+                let idle = mode.map(|mode| mode.law()).unwrap_or_default().idle();
+                let from = at.wrapping_add(port.wrapping_mul(dma::PORT_OCTETS));
+                memory.write(from, &[idle; dma::PORT_OCTETS]);
+                memory.write(from.wrapping_add(self.receive_area()), &ones);
+            }
+            memory.write(at.wrapping_add(self.receive_area()), &UNTOUCHED);
         }
     }
 
-    /// Version, pins, and what every port gets once. Register map E.6.1, E.6.2.
-    fn start_chip(&mut self) -> Result<Version> {
+    /// Which silicon it is. Register map E.3; the octal chip's version is not asked for.
+    fn recognise_chip(&mut self) -> Result<Silicon> {
         let gpc6 = local_bus::offset(&falc::GPC6);
-        let compatible = local_bus::read(&self.bus, 0, gpc6)?;
-        local_bus::write(&self.bus, 0, gpc6, compatible | falc::GPC6_COMP_DIS)?;
-        let silicon = version(local_bus::read(&self.bus, 0, local_bus::offset(&falc::VSTR))?);
+        let before = local_bus::read(&self.bus, 0, gpc6)?;
+        let unnamed = local_bus::offset(&falc::UNNAMED_4A);
+        if self.layout.octal {
+            local_bus::write(&self.bus, 0, gpc6, before | falc::GPC6_SSI16)?;
+            local_bus::write(&self.bus, 0, unnamed, falc::UNNAMED_4A_START)?;
+            return Ok(Silicon::Octal);
+        }
+        local_bus::write(&self.bus, 0, gpc6, before | falc::GPC6_COMP_DIS)?;
+        let vstr = local_bus::read(&self.bus, 0, local_bus::offset(&falc::VSTR))?;
         let current = local_bus::read(&self.bus, 0, gpc6)?;
         local_bus::write(&self.bus, 0, gpc6, current & !falc::GPC6_COMP_DIS)?;
-        let unnamed = local_bus::offset(&falc::UNNAMED_4A);
         local_bus::write(&self.bus, 0, unnamed, falc::UNNAMED_4A_START)?;
+        Ok(Silicon::quad(vstr))
+    }
 
+    /// Pins, and what every port gets once. Register map E.6.1, E.6.2.
+    fn start_chip(&mut self) -> Result<()> {
         write_board(&self.bus, &regs::GPIO, 0)?;
         write_board(&self.bus, &regs::GPIOCTL, regs::GPIOCTL_START)?;
         write_board(&self.bus, &regs::GPIOCTL, regs::GPIOCTL_OUTPUTS)?;
@@ -137,19 +209,28 @@ impl<B: Bus> Board<B> {
             local_bus::write(&self.bus, port, fmr1, mode | falc::FMR1_ECM)?;
             local_bus::write(&self.bus, port, local_bus::offset(&falc::ESM), 0)?;
         }
+        self.echo_module = echo::is_there(&self.bus, self.identity.version)?;
         write_board(&self.bus, &regs::DMACTRL, 0)?;
 
-        self.follow(0, &CHIP, silicon)?;
-        for port in 0..FRAMER_PORTS {
-            self.follow(port, &system(port as u8, silicon), silicon)?;
+        let silicon = self.silicon;
+        self.follow(0, &chip(silicon), silicon)?;
+        for port in 0..self.layout.framer_ports {
+            self.follow(port, &system(port as u8, silicon, self.all_t1), silicon)?;
         }
-        Ok(silicon)
+        Ok(())
     }
 
-    fn start_ports(&mut self, silicon: Version) -> Result<()> {
-        for port in 0..FRAMER_PORTS {
-            if let Some(Some(used)) = self.settings.ports.get(port) {
-                self.follow(port, &plan(used.mode), silicon)?;
+    fn start_ports(&mut self) -> Result<()> {
+        let silicon = self.silicon;
+        for (port, used) in self.settings.ports.iter().enumerate() {
+            let Some(mode) = used.map(|used| used.mode) else { continue };
+            if mode.is_t1() {
+                self.follow(port, &plan_t1(mode, silicon), silicon)?;
+            } else {
+                self.follow(port, &plan_e1(mode, silicon), silicon)?;
+                if mode.associated {
+                    self.follow(port, &bits_idle(), silicon)?;
+                }
             }
         }
         Ok(())
@@ -158,21 +239,21 @@ impl<B: Bus> Board<B> {
     /// Lets DMA and its interrupt run, on the board's own clock: ident and index begin at 0.
     fn run(&mut self) -> Result<()> {
         const ONE_MILLISECOND: u32 = 1 << regs::RING_MILLIS_SHIFT;
-        let cmr1 = local_bus::offset(&falc::CMR1);
-        local_bus::write(&self.bus, 0, cmr1, falc::CMR1_RCLK)?;
-        let ring = u32::from(self.settings.ring) & regs::RING_BUFFERS;
+        self.follow(0, &clock_source(0, self.silicon), self.silicon)?;
+        let buffers = self.layout.buffers(self.settings.ring);
+        let ring = buffers as u32 & regs::RING_BUFFERS;
         write_board(&self.bus, &regs::RING, ONE_MILLISECOND | ring)?;
         write_board(&self.bus, &regs::INTR, regs::INTR_START)?;
         self.bus.unmask()?;
-        write_board(&self.bus, &regs::DMACTRL, running(self.clock))
+        write_board(&self.bus, &regs::DMACTRL, self.layout.control | running(self.clock))
     }
 
     /// Carries out the steps of a plan on one port.
-    fn follow(&self, port: usize, steps: &[Step], silicon: Version) -> Result<()> {
+    pub(super) fn follow(&self, port: usize, steps: &[Step], on: Silicon) -> Result<()> {
         for step in steps {
             match *step {
-                Step::OnlyVersion31 { .. } if silicon != Version::V31 => {}
-                Step::Write { register, value } | Step::OnlyVersion31 { register, value } => {
+                Step::Only { silicon, .. } if silicon != on => {}
+                Step::Write { register, value } | Step::Only { register, value, .. } => {
                     local_bus::write(&self.bus, port, register, value)?;
                 }
                 Step::Command { value } => local_bus::command(&self.bus, port, value)?,

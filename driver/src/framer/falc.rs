@@ -1,4 +1,4 @@
-//! The QuadFALC (PEF 22554) on an E1 line: start-up as data, line status from registers.
+//! The QuadFALC (PEF 22554) and OctalFALC (PEF 22558): start-up as data, line status from registers.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -8,9 +8,10 @@
 )]
 
 use firmware_headers::falc as regs;
-use tdm::{Alarm, LineMode};
+use tdm::Alarm;
 
-use super::LineStatus;
+use super::{Framing, LineStatus, Mode};
+use crate::board::Loopback;
 
 /// One step of a start-up sequence, on one port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +23,10 @@ pub enum Step {
         /// What it becomes.
         value: u8,
     },
-    /// As [`Step::Write`], and only on silicon of version 3.1.
-    OnlyVersion31 {
+    /// As [`Step::Write`], and only on this silicon.
+    Only {
+        /// Which.
+        silicon: Silicon,
         /// Offset within the port.
         register: u8,
         /// What it becomes.
@@ -38,16 +41,25 @@ pub enum Step {
 
 /// The silicon, as far as it decides what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// 2.1 and older, and what cannot be told.
+pub enum Silicon {
+    /// QuadFALC 2.1 and older, and what cannot be told.
     V21,
-    /// 3.1.
+    /// QuadFALC 3.1.
     V31,
+    /// OctalFALC.
+    Octal,
 }
 
-/// The version behind what VSTR showed while the compatibility with 2.1 was switched off.
-pub const fn version(vstr: u8) -> Version {
-    if vstr == regs::VSTR_3_1 { Version::V31 } else { Version::V21 }
+impl Silicon {
+    /// The quad chip behind what VSTR showed while the compatibility with 2.1 was switched off.
+    pub const fn quad(vstr: u8) -> Self {
+        if vstr == regs::VSTR_3_1 { Self::V31 } else { Self::V21 }
+    }
+    /// It hears signalling bits wrongly while it receives AMI; B8ZS and HDB3 take in AMI as well. Erratum,
+    /// register map E.7.
+    const fn mishears_ami(self) -> bool {
+        matches!(self, Self::V31 | Self::Octal)
+    }
 }
 
 macro_rules! write {
@@ -57,45 +69,66 @@ macro_rules! write {
     ($register:ident = $value:expr) => {
         Step::Write { register: regs::$register.offset as u8, value: $value }
     };
+    ($silicon:ident: $register:ident = $value:expr) => {
+        Step::Only {
+            silicon: Silicon::$silicon,
+            register: regs::$register.offset as u8,
+            value: $value,
+        }
+    };
 }
+pub(super) use write;
 
 /// The highway of the whole chip, once, through port 0. Register map E.6.2, rows 1 to 4.
-pub const CHIP: [Step; 10] = [
-    // Multiplexed highway, frame sync out and active low, RCLK from port 0.
-    write!(GPC1 = 0xE0),
-    write!(IPC = regs::IPC_PUSH_PULL_LOW),
-    // The master clock synthesizer for 8.192 MHz.
-    write!(GCM1 + 0 = 0x00),
-    write!(GCM1 + 1 = 0x18),
-    write!(GCM1 + 2 = 0xFB),
-    write!(GCM1 + 3 = 0x0B),
-    write!(GCM1 + 4 = 0x00),
-    write!(GCM1 + 5 = 0x0B),
-    write!(GCM1 + 6 = 0xDB),
-    write!(GCM1 + 7 = 0xDF),
-];
+pub const fn chip(silicon: Silicon) -> [Step; 11] {
+    // The master clock synthesizer for 8.192 MHz, or 16.384 MHz.
+    let rate = if matches!(silicon, Silicon::Octal) { 0x01 } else { 0x00 };
+    [
+        // Multiplexed highway, frame sync out and active low, RCLK from port 0.
+        write!(GPC1 = 0xE0),
+        write!(Octal: GPC2 = 0x00),
+        write!(IPC = regs::IPC_PUSH_PULL_LOW),
+        write!(GCM1 + 0 = 0x00),
+        write!(GCM1 + 1 = 0x18),
+        write!(GCM1 + 2 = 0xFB),
+        write!(GCM1 + 3 = 0x0B),
+        write!(GCM1 + 4 = rate),
+        write!(GCM1 + 5 = 0x0B),
+        write!(GCM1 + 6 = 0xDB),
+        write!(GCM1 + 7 = 0xDF),
+    ]
+}
 
-/// One port's place on the highway of a board with at least one E1 span. Rows 5 to 15.
+/// One port's place on the highway. Rows 5 to 15.
 ///
-/// Differs from the rows in GCR alone: masked interrupts stay visible (VIS), because they are polled.
-pub const fn system(port: u8, version: Version) -> [Step; 14] {
-    let [pins_2, pins_3, pins_4] = match version {
-        Version::V21 => [0x22, 0x65, 0x35],
-        Version::V31 => [0xBB, 0xBB, 0xBB],
+/// `all_t1`: the board has no E1 span; its channels then sit four slots higher. Differs from the rows in GCR
+/// alone: masked interrupts stay visible (VIS), because they are polled.
+pub const fn system(port: u8, silicon: Silicon, all_t1: bool) -> [Step; 15] {
+    let octal = matches!(silicon, Silicon::Octal);
+    let [pins_2, pins_3, pins_4] = match silicon {
+        Silicon::V21 => [0x22, 0x65, 0x35],
+        Silicon::V31 => [0xBB, 0xBB, 0xBB],
+        Silicon::Octal => [0xBB, 0xF5, 0x35],
+    };
+    let (transmit, receive) = match (octal, all_t1) {
+        (_, false) => ([0x00, 0x04], [if octal { 0x00 } else { 0x04 }, 0x04]),
+        (false, true) => ([0x03, 0x84], [0x03, 0x84]),
+        (true, true) => ([0x07, 0x04], [0x07, 0x04]),
     };
     let phase = port.wrapping_shl(regs::SIC2_SICS_SHIFT);
     [
         write!(GCR = regs::GCR_VIS),
-        // 8.192 MHz clock and bus, elastic buffers of two frames, octets interleaved.
-        write!(SIC1 = 0xC2),
+        // 8.192 or 16.384 MHz clock and bus, elastic buffers of two frames, octets interleaved.
+        write!(SIC1 = if octal { 0xCA } else { 0xC2 }),
         write!(SIC2 = regs::SIC2_CRB | phase),
-        write!(SIC3 = 0x04),
+        write!(SIC3 = if octal { 0x14 } else { 0x04 }),
         // Clocks and frame sync come from the FPGA.
         write!(CMR2 = 0x00),
-        write!(XC0 = 0x00),
-        write!(XC1 = 0x04),
-        write!(RC0 = 0x04),
-        write!(RC1 = 0x04),
+        write!(Octal: CMR4 = regs::CMR4_16_MHZ),
+        write!(XC0 = transmit[0]),
+        write!(XC1 = transmit[1]),
+        write!(RC0 = receive[0]),
+        write!(RC1 = receive[1]),
         write!(PC1 = 0x00),
         write!(PC2 = pins_2),
         write!(PC3 = pins_3),
@@ -104,35 +137,90 @@ pub const fn system(port: u8, version: Version) -> [Step; 14] {
     ]
 }
 
-/// Service word without and with the remote alarm: Si and all Sa bits 1. Row 13.
-pub const XSW_IDLE: u8 = regs::XSW_XSIS | regs::XSW_SA;
-
-/// The service word to send.
-pub const fn service_word(remote_alarm: bool) -> u8 {
-    if remote_alarm { XSW_IDLE | regs::XSW_XRA } else { XSW_IDLE }
-}
-
-/// The steps from any state into E1 with HDB3 and common channel signalling. Register map E.6.3.
-///
-/// Differs from the rows in the interrupt masks alone: all are masked, because status is polled.
-pub const fn plan(mode: LineMode) -> [Step; 38] {
-    const FMR1: u8 = regs::FMR1_AFR | regs::FMR1_ECM;
-    const FMR2: u8 = regs::FMR2_AXRA | regs::FMR2_ALMF;
-    let (transmit, receive) = if mode.crc4 {
-        (FMR1 | regs::FMR1_XFS, FMR2 | regs::FMR2_RFS_CRC4_AUTO)
-    } else {
-        (FMR1, FMR2 | regs::FMR2_RFS_DOUBLEFRAME)
+/// Where a port's recovered clock drives pin RCLK: written through port 0. Register map F.
+pub const fn clock_source(port: u8, silicon: Silicon) -> [Step; 2] {
+    let source = match silicon {
+        // The octal chip has eight sources, in a register of their own.
+        Silicon::Octal => 0,
+        Silicon::V21 | Silicon::V31 => (port & 0b11).wrapping_shl(regs::CMR1_DRSS_SHIFT),
     };
     [
+        write!(CMR1 = regs::CMR1_RCLK | source),
+        write!(Octal: CMR5 = port.wrapping_shl(regs::CMR5_DRSS_SHIFT)),
+    ]
+}
+
+/// What registers hold in a loop, or in none. Register map E.9.
+pub const fn loops(mode: Mode, which: Loopback) -> [Step; 3] {
+    const fn on(set: bool, bit: u8) -> u8 {
+        if set { bit } else { 0 }
+    }
+    let local = on(matches!(which, Loopback::Local), regs::LIM0_LL);
+    let line = on(matches!(which, Loopback::Line), regs::LIM1_RL);
+    let payload = on(matches!(which, Loopback::Payload), regs::FMR2_PLB);
+    [
+        write!(LIM1 = regs::LIM1_CLOS | regs::LIM1_RIL | line),
+        // Must follow LIM1.
+        write!(LIM0 = regs::LIM0_EQON | local),
+        write!(FMR2 = receive_framing(mode) | payload),
+    ]
+}
+
+/// FMR2 without a loop.
+pub(super) const fn receive_framing(mode: Mode) -> u8 {
+    const E1: u8 = regs::FMR2_AXRA | regs::FMR2_ALMF;
+    match mode.framing {
+        Framing::E1 { crc4: true } => E1 | regs::FMR2_RFS_CRC4_AUTO,
+        Framing::E1 { crc4: false } => E1 | regs::FMR2_RFS_DOUBLEFRAME,
+        // As the boards in the field run, although the data sheet has more for extended superframes.
+        Framing::D4 | Framing::Esf => regs::FMR2_SSP,
+    }
+}
+
+/// Service word of an E1 without the remote alarm: Si and all Sa bits 1. Row 13.
+const XSW_IDLE: u8 = regs::XSW_XSIS | regs::XSW_SA;
+
+/// What register 0x20 holds to send the remote alarm, or not to: the service word of an E1, the frame format
+/// of a T1.
+pub const fn remote_alarm(mode: Mode, on: bool) -> u8 {
+    let idle = match mode.framing {
+        Framing::E1 { .. } => XSW_IDLE,
+        Framing::D4 => super::falc_t1::FORMAT | regs::FMR4_FM_D4,
+        Framing::Esf => super::falc_t1::FORMAT | regs::FMR4_FM_ESF,
+    };
+    // The same bit of both registers.
+    if on { idle | regs::XSW_XRA } else { idle }
+}
+
+/// FMR0: the line code of both directions.
+pub(super) const fn line_code(mode: Mode, silicon: Silicon) -> u8 {
+    let heard = mode.zeros_replaced || silicon.mishears_ami();
+    let sent = if mode.zeros_replaced { regs::FMR0_XC_HDB3 } else { regs::FMR0_XC_AMI };
+    sent | if heard { regs::FMR0_RC_HDB3 } else { regs::FMR0_RC_AMI }
+}
+
+/// The bit of FMR1 that doubles the rate of the highway.
+pub(super) const fn highway(silicon: Silicon) -> u8 {
+    if matches!(silicon, Silicon::Octal) { regs::FMR1_SSD0 } else { 0 }
+}
+
+/// The steps from any state into E1. Register map E.6.3.
+///
+/// Differs from the rows in the interrupt masks alone: all are masked, because status is polled.
+pub const fn plan_e1(mode: Mode, silicon: Silicon) -> [Step; 38] {
+    let fmr1: u8 = regs::FMR1_AFR | regs::FMR1_ECM | highway(silicon);
+    let transmit = if mode.has_crc4() { fmr1 | regs::FMR1_XFS } else { fmr1 };
+    let bits = if mode.associated { regs::XSP_CASEN } else { 0 };
+    [
         write!(FMR1 = transmit),
-        write!(FMR2 = receive),
-        write!(FMR0 = regs::FMR0_XC_HDB3 | regs::FMR0_RC_HDB3),
+        write!(FMR2 = receive_framing(mode)),
+        write!(FMR0 = line_code(mode, silicon)),
         write!(LIM1 = regs::LIM1_CLOS | regs::LIM1_RIL),
         // Must follow LIM1.
         write!(LIM0 = regs::LIM0_EQON),
         Step::Command { value: regs::CMDR_RRES | regs::CMDR_XRES },
         Step::Command { value: 0 },
-        Step::OnlyVersion31 { register: regs::PC6.offset as u8, value: regs::PC6_SERIES_E1 },
+        write!(V31: PC6 = regs::PC6_SERIES_E1),
         // Receiver tuning for E1, needed after each receiver reset, in exactly this order.
         write!(EQUALIZER_POINTER = 0x17),
         write!(EQUALIZER_DATA = 0x55),
@@ -151,7 +239,7 @@ pub const fn plan(mode: LineMode) -> [Step; 38] {
         write!(PCD = 0x0A),
         write!(PCR = 0x15),
         write!(XSW = XSW_IDLE),
-        write!(XSP = regs::XSP_EBP | regs::XSP_AXS | regs::XSP_XSIF),
+        write!(XSP = bits | regs::XSP_EBP | regs::XSP_AXS | regs::XSP_XSIF),
         // The pulse of an E1 line.
         write!(XPM0 = 0x54),
         write!(XPM1 = 0x02),
@@ -170,8 +258,37 @@ pub const fn plan(mode: LineMode) -> [Step; 38] {
     ]
 }
 
+/// Signalling bits nobody set yet, A first: 1001, what an idle line of G.732 and of R2 sends. §E.4.
+pub const IDLE_BITS: u8 = 0b1001;
+
+/// The bits of all timeslots before anybody sets them: the multiframe word of an E1 and idle bits.
+pub const fn bits_idle() -> [Step; 16] {
+    const fn slots(t: u8) -> Step {
+        let register = (regs::XS1.offset as u8).wrapping_add(t);
+        Step::Write { register, value: IDLE_BITS << 4 | IDLE_BITS }
+    }
+    [
+        write!(XS1 = regs::XS1_ALIGNED),
+        slots(1),
+        slots(2),
+        slots(3),
+        slots(4),
+        slots(5),
+        slots(6),
+        slots(7),
+        slots(8),
+        slots(9),
+        slots(10),
+        slots(11),
+        slots(12),
+        slots(13),
+        slots(14),
+        slots(15),
+    ]
+}
+
 /// What FRS0 says. Loss of signal explains a lost frame, and so does AIS.
-pub const fn line_status(frs0: u8) -> LineStatus {
+pub const fn line_status(framing: Framing, frs0: u8) -> LineStatus {
     let trouble = if frs0 & regs::FRS0_LOS != 0 {
         Some(Alarm::LossOfSignal)
     } else if frs0 & regs::FRS0_AIS != 0 {
@@ -181,46 +298,66 @@ pub const fn line_status(frs0: u8) -> LineStatus {
     } else {
         None
     };
+    // The bits below RRA mean other things on a T1.
+    let e1 = matches!(framing, Framing::E1 { .. });
     LineStatus {
         trouble,
         remote_alarm: frs0 & regs::FRS0_RRA != 0,
-        multiframe_missing: frs0 & regs::FRS0_NMF != 0,
+        multiframe_missing: e1 && frs0 & regs::FRS0_NMF != 0,
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::panic)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    /// (register, value) in the order they reach silicon of `version`.
-    fn written(steps: &[Step], silicon: Version) -> Vec<(u8, u8)> {
+    pub(crate) const SILICON: [Silicon; 3] = [Silicon::V21, Silicon::V31, Silicon::Octal];
+
+    /// (register, value) in the order they reach `silicon`.
+    pub(crate) fn written(steps: &[Step], on: Silicon) -> Vec<(u8, u8)> {
         let mut seen = Vec::new();
         for step in steps {
             match *step {
                 Step::Write { register, value } => seen.push((register, value)),
                 Step::Command { value } => seen.push((0x02, value)),
-                Step::OnlyVersion31 { register, value } if silicon == Version::V31 => {
+                Step::Only { silicon, register, value } if silicon == on => {
                     seen.push((register, value));
                 }
-                Step::OnlyVersion31 { .. } => {}
+                Step::Only { .. } => {}
             }
         }
         seen
     }
 
-    /// Columns "CCS HDB3 CRC4" and "CCS HDB3 no CRC4" of E.6.3, rows 1 to 15 and 21, typed off the table.
-    fn column(crc4: bool, silicon: Version) -> Vec<(u8, u8)> {
+    /// What is written besides interrupt masks and the end of old loops, and that those are as they must be.
+    pub(crate) fn rows(all: Vec<(u8, u8)>) -> Vec<(u8, u8)> {
+        let masks: Vec<_> =
+            all.iter().filter(|(r, _)| (0x14..=0x18).contains(r)).copied().collect();
+        assert_eq!(masks, [0x14, 0x15, 0x16, 0x17, 0x18].map(|r| (r, 0xFF)));
+        let loops = [(0x3B, 0x00), (0x1F, 0x00)];
+        assert_eq!(all[all.len() - 2..], loops);
+        all.into_iter().filter(|w| !(0x14..=0x18).contains(&w.0) && !loops.contains(w)).collect()
+    }
+
+    /// The columns of E.6.3, rows 1 to 15 and 21, typed off the table; octal and AMI as the notes beside it.
+    fn column(crc4: bool, cas: bool, ami: bool, silicon: Silicon) -> Vec<(u8, u8)> {
+        let octal = if silicon == Silicon::Octal { 0x02 } else { 0x00 };
+        let code = match (ami, silicon) {
+            (false, _) => 0xF0,
+            (true, Silicon::V21) => 0xA0,
+            (true, _) => 0xB0,
+        };
         let mut rows = vec![
-            (0x1D, if crc4 { 0x4C } else { 0x44 }),
+            (0x1D, octal | if crc4 { 0x4C } else { 0x44 }),
             (0x1E, if crc4 { 0xC3 } else { 0x03 }),
-            (0x1C, 0xF0),
+            (0x1C, code),
             (0x37, 0xF0),
             (0x36, 0x08),
             (0x02, 0x50),
             (0x02, 0x00),
         ];
-        if silicon == Version::V31 {
+        if silicon == Silicon::V31 {
             rows.push((0x86, 0x40));
         }
         rows.extend([
@@ -240,7 +377,7 @@ mod tests {
             (0x38, 0x0A),
             (0x39, 0x15),
             (0x20, 0x9F),
-            (0x21, 0x1C),
+            (0x21, if cas { 0x5C } else { 0x1C }),
             (0x26, 0x54),
             (0x27, 0x02),
             (0x28, 0x00),
@@ -253,82 +390,96 @@ mod tests {
 
     #[test]
     fn the_plans_are_the_columns_of_the_register_map_with_all_interrupts_masked() {
-        for crc4 in [false, true] {
-            for silicon in [Version::V21, Version::V31] {
-                let all = written(&plan(LineMode { crc4 }), silicon);
-                let masks: Vec<_> =
-                    all.iter().filter(|(r, _)| (0x14..=0x18).contains(r)).copied().collect();
-                assert_eq!(masks, [0x14, 0x15, 0x16, 0x17, 0x18].map(|r| (r, 0xFF)));
-                let loops = [(0x3B, 0x00), (0x1F, 0x00)];
-                assert_eq!(all[all.len() - 2..], loops);
-                let rows: Vec<_> = all
-                    .into_iter()
-                    .filter(|w| !(0x14..=0x18).contains(&w.0) && !loops.contains(w))
-                    .collect();
-                assert_eq!(rows, column(crc4, silicon), "crc4 {crc4}, {silicon:?}");
+        for n in 0..8 {
+            let [crc4, cas, ami] = [n & 1 != 0, n & 2 != 0, n & 4 != 0];
+            let mode = Mode { associated: cas, zeros_replaced: !ami, ..Mode::e1(crc4) };
+            for silicon in SILICON {
+                let all = written(&plan_e1(mode, silicon), silicon);
+                assert_eq!(rows(all), column(crc4, cas, ami, silicon), "{mode:?}, {silicon:?}");
             }
         }
     }
 
-    #[test]
-    fn crc4_differs_from_doubleframe_in_two_mode_registers_alone() {
-        let (with, without) = (plan(LineMode { crc4: true }), plan(LineMode { crc4: false }));
-        let differing: Vec<_> = with.iter().zip(&without).filter(|(a, b)| a != b).collect();
-        let register = |step: &Step| match step {
-            Step::Write { register, .. } => *register,
-            other => panic!("{other:?}"),
-        };
-        let registers: Vec<_> = differing.iter().map(|(a, _)| register(a)).collect();
-        assert_eq!(registers, [0x1D, 0x1E]);
-    }
-
-    /// E.6.2 for quad boards with an E1 span, but GCR, whose VIS bit is ours.
+    /// E.6.2, but GCR, whose VIS bit is ours.
     #[test]
     fn the_highway_is_as_the_register_map_has_it() {
-        let chip = written(&CHIP, Version::V21);
-        let clock = [0x00, 0x18, 0xFB, 0x0B, 0x00, 0x0B, 0xDB, 0xDF];
-        let mut expected = vec![(0x85, 0xE0), (0x08, 0x01)];
-        expected.extend((0x92..=0x99).zip(clock));
-        assert_eq!(chip, expected);
-
-        for (silicon, pins) in
-            [(Version::V21, [0x22, 0x65, 0x35]), (Version::V31, [0xBB, 0xBB, 0xBB])]
-        {
-            let rows = [
+        for silicon in SILICON {
+            let octal = silicon == Silicon::Octal;
+            let rate = u8::from(octal);
+            let clock = [0x00, 0x18, 0xFB, 0x0B, rate, 0x0B, 0xDB, 0xDF];
+            let mut expected = vec![(0x85, 0xE0)];
+            if octal {
+                expected.push((0x8A, 0x00));
+            }
+            expected.push((0x08, 0x01));
+            expected.extend((0x92..=0x99).zip(clock));
+            assert_eq!(written(&chip(silicon), silicon), expected);
+        }
+        let rows = |silicon, all_t1| written(&system(3, silicon, all_t1), silicon);
+        let quad = |pins: [u8; 3], offsets: [u8; 4]| {
+            vec![
                 (0x46, 0x80),
                 (0x3E, 0xC2),
                 (0x3F, 0x26),
                 (0x40, 0x04),
                 (0x45, 0x00),
-                (0x22, 0x00),
-                (0x23, 0x04),
-                (0x24, 0x04),
-                (0x25, 0x04),
+                (0x22, offsets[0]),
+                (0x23, offsets[1]),
+                (0x24, offsets[2]),
+                (0x25, offsets[3]),
                 (0x80, 0x00),
                 (0x81, pins[0]),
                 (0x82, pins[1]),
                 (0x83, pins[2]),
                 (0x84, 0x01),
-            ];
-            assert_eq!(written(&system(3, silicon), silicon), rows);
-        }
+            ]
+        };
+        let (e1, t1) = ([0x00, 0x04, 0x04, 0x04], [0x03, 0x84, 0x03, 0x84]);
+        assert_eq!(rows(Silicon::V21, false), quad([0x22, 0x65, 0x35], e1));
+        assert_eq!(rows(Silicon::V31, false), quad([0xBB, 0xBB, 0xBB], e1));
+        assert_eq!(rows(Silicon::V31, true), quad([0xBB, 0xBB, 0xBB], t1));
+        let octal = |offsets: [u8; 4]| {
+            let mut rows = quad([0xBB, 0xF5, 0x35], offsets);
+            (rows[1].1, rows[3].1) = (0xCA, 0x14);
+            rows.insert(5, (0x41, 0x05));
+            rows
+        };
+        assert_eq!(rows(Silicon::Octal, false), octal([0x00, 0x04, 0x00, 0x04]));
+        assert_eq!(rows(Silicon::Octal, true), octal([0x07, 0x04, 0x07, 0x04]));
+    }
+
+    #[test]
+    fn the_fifth_port_of_the_octal_chip_is_a_clock_source_like_any_other() {
+        let fifth = written(&clock_source(4, Silicon::Octal), Silicon::Octal);
+        assert_eq!(fifth, [(0x44, 0x38), (0x42, 0x80)]);
+        assert_eq!(written(&clock_source(2, Silicon::V21), Silicon::V21), [(0x44, 0xB8)]);
     }
 
     #[test]
     fn one_trouble_is_named_and_it_explains_the_others() {
-        assert_eq!(line_status(0x00), LineStatus::default());
-        assert_eq!(line_status(0xA0).trouble, Some(Alarm::LossOfSignal));
-        assert_eq!(line_status(0x60).trouble, Some(Alarm::AlarmIndication));
-        assert_eq!(line_status(0x20).trouble, Some(Alarm::LossOfFrame));
-        assert!(line_status(0x10).remote_alarm);
-        assert!(line_status(0x06).multiframe_missing);
-        assert_eq!(service_word(false), 0x9F);
-        assert_eq!(service_word(true), 0xBF);
+        let e1 = Framing::E1 { crc4: true };
+        assert_eq!(line_status(e1, 0x00), LineStatus::default());
+        assert_eq!(line_status(e1, 0xA0).trouble, Some(Alarm::LossOfSignal));
+        assert_eq!(line_status(e1, 0x60).trouble, Some(Alarm::AlarmIndication));
+        assert_eq!(line_status(e1, 0x20).trouble, Some(Alarm::LossOfFrame));
+        assert!(line_status(e1, 0x10).remote_alarm);
+        assert!(line_status(e1, 0x06).multiframe_missing);
+        assert!(!line_status(Framing::Esf, 0x06).multiframe_missing);
+    }
+
+    #[test]
+    fn the_remote_alarm_is_one_bit_of_what_the_register_holds_anyway() {
+        for (mode, idle) in [(Mode::e1(true), 0x9F), (Mode::t1(), 0x0E)] {
+            assert_eq!(remote_alarm(mode, false), idle);
+            assert_eq!(remote_alarm(mode, true), idle | 0x20);
+        }
+        let d4 = Mode { framing: Framing::D4, ..Mode::t1() };
+        assert_eq!(remote_alarm(d4, true), 0x2C);
     }
 
     #[test]
     fn an_unknown_version_is_treated_as_the_old_one() {
-        assert_eq!(version(0x20), Version::V31);
-        assert_eq!([0x05, 0x00, 0xFF].map(version), [Version::V21; 3]);
+        assert_eq!(Silicon::quad(0x20), Silicon::V31);
+        assert_eq!([0x05, 0x00, 0xFF].map(Silicon::quad), [Silicon::V21; 3]);
     }
 }

@@ -3,7 +3,9 @@
 mod alarms;
 mod clock;
 mod counters;
+mod performance;
 
 pub use alarms::{Debounce, LineHealth};
 pub use clock::{Candidate, ClockChoice, OWN, choose};
 pub use counters::{Counters, Latched};
+pub use performance::{Interval, Performance, QUARTER_SECONDS, QUARTERS, Second};

@@ -1,8 +1,9 @@
 //! Lines fail and recover; the board's clock follows.
 
+use driver::framer::Mode;
 use driver::{BoardEvent, PortSettings, Settings, span::Debounce};
 use emulator::{Fault, Link};
-use tdm::{Alarm, Instant, LineMode};
+use tdm::{Alarm, Instant};
 
 use crate::bench::{Bench, PORTS, Prover, settings};
 
@@ -133,7 +134,7 @@ fn the_far_end_is_told_until_recovery_ends() {
 #[test]
 fn the_clock_follows_the_first_healthy_choice_and_comes_back() {
     let mut settings = settings();
-    let mode = LineMode { crc4: true };
+    let mode = Mode::e1(true);
     for (port, timing) in settings.ports.iter_mut().zip([2, 1, 0, 0]) {
         *port = Some(PortSettings { mode, timing });
     }
@@ -182,7 +183,7 @@ fn bit_errors_are_counted_on_their_port() {
 fn a_far_end_without_crc4_carries_calls_and_is_told() {
     let mut settings = settings();
     for (port, crc4) in settings.ports.iter_mut().zip([true, false, false, false]) {
-        *port = Some(PortSettings { mode: LineMode { crc4 }, timing: 0 });
+        *port = Some(PortSettings { mode: Mode::e1(crc4), timing: 0 });
     }
     let mut bench = Bench::looped(settings);
     bench.card.with(|card| {

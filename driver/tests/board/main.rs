@@ -1,6 +1,7 @@
 //! The driver on the emulated board, in one process and in virtual time.
 
 mod bench;
+mod family;
 mod faults;
 mod lines;
 mod samples;

@@ -1,0 +1,407 @@
+//! Every DMA layout, every line mode, every fault: state and events as they must be, other spans untouched, back
+//! in service without a restart.
+
+use std::time::Duration;
+
+use bus::{Card, InProcess, in_process};
+use driver::framer::{Framing, Mode, bits};
+use driver::span::Debounce;
+use driver::{Board, BoardEvent, Line, Loopback, Settings};
+use emulator::{BoardFault, Fault, Link};
+use firmware_headers::model::{self, Model};
+use tdm::{Alarm, Block, Instant};
+
+/// One board of each layout: one buffer and a ring, two, four and eight ports.
+fn layouts() -> Vec<Model> {
+    let dual = model::MODELS.iter().find(|m| (m.name, m.generation) == ("TE210P", 3)).copied();
+    let mut all = vec![model::TE410P_GEN2, model::TE210P_GEN5, model::TE410P_GEN5, model::TE820];
+    all.extend(dual);
+    all
+}
+
+const MODES: [Mode; 5] = [
+    Mode::e1(true),
+    Mode::e1(false).with_bits(),
+    Mode::t1(),
+    Mode::t1().with_bits(),
+    Mode { framing: Framing::D4, zeros_replaced: false, associated: true, build_out: 0 },
+];
+
+/// What port `port` sends on `channel` in millisecond `at`.
+fn octets(port: usize, channel: usize, at: u64) -> [u8; 8] {
+    let place = (port as u64) << 56 | (channel as u64) << 48 | at;
+    let mixed = (place ^ 0x9E37_79B9_7F4A_7C15).wrapping_mul(0xD134_2543_DE82_EF95);
+    mixed.rotate_left(23).to_le_bytes()
+}
+
+/// Sends on every channel and compares what the port at the other end of the cable sent.
+struct Crossed {
+    mode: Mode,
+    /// From `transmit` to `received` at the other end, once anything arrived.
+    delay: Option<u64>,
+    bad: Vec<u64>,
+    compared: Vec<u64>,
+}
+
+impl Crossed {
+    fn new(mode: Mode) -> Self {
+        Self { mode, delay: None, bad: vec![0; 8], compared: vec![0; 8] }
+    }
+    fn channels(&self) -> std::ops::Range<usize> {
+        if self.mode.is_t1() { 1..25 } else { 1..32 }
+    }
+    /// Timeslot 16 is the framer's; robbed bits are.
+    fn matches(&self, channel: usize, seen: u8, sent: u8) -> bool {
+        match (self.mode.associated, self.mode.is_t1()) {
+            (true, false) if channel == 16 => true,
+            (true, true) => seen | 1 == sent | 1,
+            _ => seen == sent,
+        }
+    }
+    fn forget(&mut self) {
+        self.delay = None;
+        self.bad.fill(0);
+        self.compared.fill(0);
+    }
+}
+
+impl Line for Crossed {
+    fn received(&mut self, port: usize, block: &Block) {
+        let (at, from) = (block.at.as_millis(), port ^ 1);
+        if self.delay.is_none() {
+            self.delay = (0..20).find(|&delay| {
+                let sent = octets(from, 1, at.saturating_sub(delay));
+                block.octets.iter().zip(sent).all(|(row, sent)| self.matches(1, row[1], sent))
+            });
+        }
+        let Some(delay) = self.delay else { return };
+        self.compared[port] += 1;
+        for channel in self.channels() {
+            let sent = octets(from, channel, at.saturating_sub(delay));
+            for (row, sent) in block.octets.iter().zip(sent) {
+                self.bad[port] += u64::from(!self.matches(channel, row[channel], sent));
+            }
+        }
+    }
+    fn transmit(&mut self, port: usize, block: &mut Block) {
+        let at = block.at.as_millis();
+        for channel in self.channels() {
+            for (row, octet) in block.octets.iter_mut().zip(octets(port, channel, at)) {
+                row[channel] = octet;
+            }
+        }
+    }
+}
+
+/// A board whose spans are crossed in pairs, and its driver.
+struct Bench {
+    card: Card<emulator::Board>,
+    board: Board<InProcess<emulator::Board>>,
+    ports: usize,
+    now: Instant,
+    events: Vec<BoardEvent>,
+    line: Crossed,
+}
+
+impl Bench {
+    fn new(model: &Model, mode: Mode) -> Self {
+        let mut card = emulator::Board::new(model, 1).unwrap();
+        let ports = card.ports();
+        for port in (0..ports).step_by(2) {
+            let (here, there) = Link::pair();
+            card.plug(port, Box::new(here));
+            card.plug(port + 1, Box::new(there));
+        }
+        let (bus, card) = in_process(card);
+        let settings = Settings { debounce: Debounce::DEMO, ..Settings::quad(ports, mode) };
+        let now = Instant::seconds(1);
+        let board = Board::start(bus, settings, now).unwrap();
+        Self { card, board, ports, now, events: Vec::new(), line: Crossed::new(mode) }
+    }
+
+    fn run(&mut self, millis: u64) {
+        for _ in 0..millis {
+            self.card.millisecond();
+            self.now = self.now.plus_millis(1);
+            self.look();
+        }
+    }
+    fn look(&mut self) {
+        if self.board.wait(self.now, Duration::ZERO).unwrap()
+            || self.now.as_millis().is_multiple_of(20)
+        {
+            self.board.service(self.now, &mut self.line).unwrap();
+        }
+        while let Some(event) = self.board.poll_event() {
+            self.events.push(event);
+        }
+    }
+    fn all_up(&mut self, why: &str) {
+        self.run(1500);
+        for port in 0..self.ports {
+            let status = self.board.status(port);
+            assert!(status.in_service && status.alarms.is_empty(), "{why}: port {port} {status:?}");
+        }
+    }
+    fn raised(&self, port: usize) -> Vec<Alarm> {
+        let raised = self.events.iter().filter_map(|event| match *event {
+            BoardEvent::Alarm { port: p, alarm, raised: true, .. } if p == port => Some(alarm),
+            _ => None,
+        });
+        raised.collect()
+    }
+}
+
+#[test]
+fn every_channel_of_every_board_crosses_without_an_error_in_every_mode() {
+    for model in layouts() {
+        for mode in MODES {
+            let mut bench = Bench::new(&model, mode);
+            bench.all_up(&format!("{model:?} {mode:?}"));
+            bench.line.forget();
+            bench.run(200);
+            // Both stamps say when a Block is on the line: what is between them is the cable.
+            assert_eq!(bench.line.delay, Some(1), "{model:?} {mode:?}");
+            let delay = if model.generation == 5 { 7 } else { 0 };
+            assert_eq!(bench.board.transmit_delay_millis(), delay);
+            for port in 0..bench.ports {
+                assert_eq!(bench.line.bad[port], 0, "port {port} of {model:?} in {mode:?}");
+                assert!(bench.line.compared[port] > 150);
+            }
+            assert_eq!(bench.board.stats().gaps, 0);
+        }
+    }
+}
+
+#[test]
+fn signalling_bits_cross_both_ways_with_an_event_for_each_change() {
+    for (model, mode) in layouts().iter().flat_map(|m| MODES.map(|mode| (*m, mode))) {
+        if !mode.associated {
+            continue;
+        }
+        let kept = if mode.framing == Framing::D4 { 0b1100 } else { 0b1111 };
+        let mut bench = Bench::new(&model, mode);
+        bench.all_up("before");
+        for round in 0..4_u8 {
+            let pattern = |port: usize, channel: u8| {
+                let mixed = channel.wrapping_mul(7) ^ (port as u8).wrapping_mul(3) ^ (round * 5);
+                if mixed & 0xF == 0 { 0b0001 } else { mixed & 0xF }
+            };
+            for port in 0..bench.ports {
+                for channel in bits::channels(mode.framing) {
+                    assert!(bench.board.set_bits(port, channel, pattern(port, channel)));
+                }
+            }
+            bench.events.clear();
+            bench.run(200);
+            for port in 0..bench.ports {
+                for channel in bits::channels(mode.framing) {
+                    let sent = pattern(port ^ 1, channel) & kept;
+                    let heard = bench.board.bits(port, channel);
+                    assert_eq!(heard, Some(sent), "{model:?} {mode:?} {port}/{channel}");
+                    let told = bench.events.iter().rev().find_map(|event| match *event {
+                        BoardEvent::Bits { port: p, channel: c, abcd, .. } => {
+                            ((p, c) == (port, channel)).then_some(abcd)
+                        }
+                        _ => None,
+                    });
+                    assert!(told.is_none_or(|abcd| abcd == sent), "the last event is the state");
+                }
+            }
+            let told = bench.events.iter().filter(|e| matches!(e, BoardEvent::Bits { .. })).count();
+            assert!(told >= bench.ports * 12, "{told} events");
+            assert_eq!(bench.board.stats().events_lost, 0);
+        }
+        assert!(!bench.board.set_bits(0, 32, 0) && !bench.board.set_bits(8, 1, 1));
+    }
+}
+
+/// What each fault of a line raises on it, and on the other end of the cable.
+fn line_faults(mode: Mode) -> Vec<(Fault, Option<Alarm>, Option<Alarm>)> {
+    let far = Some(Alarm::RemoteAlarm);
+    let mut all = vec![
+        (Fault::LossOfSignal, Some(Alarm::LossOfSignal), far),
+        (Fault::LossOfFrame, Some(Alarm::LossOfFrame), far),
+        (Fault::AlarmIndication, Some(Alarm::AlarmIndication), far),
+        (Fault::RemoteAlarm, far, None),
+        (Fault::Cut, Some(Alarm::LossOfSignal), Some(Alarm::LossOfSignal)),
+        (Fault::BitErrors(1e-4), None, None),
+        (Fault::Slip, None, None),
+    ];
+    if mode.has_crc4() {
+        all.push((Fault::NoMultiframe, None, None));
+    }
+    all
+}
+
+#[test]
+fn every_fault_of_a_line_on_every_layout_is_told_and_leaves_the_others_alone() {
+    for model in layouts() {
+        for mode in [Mode::e1(true), Mode::t1()] {
+            let mut bench = Bench::new(&model, mode);
+            bench.all_up("before");
+            for (fault, here, there) in line_faults(mode) {
+                let port = bench.ports - 1;
+                bench.events.clear();
+                bench.card.with(|card| card.inject(port, fault));
+                bench.run(1000);
+                let what = format!("{fault:?} on {model:?}");
+                assert_eq!(bench.raised(port), here.into_iter().collect::<Vec<_>>(), "{what}");
+                assert_eq!(bench.raised(port ^ 1), there.into_iter().collect::<Vec<_>>(), "{what}");
+                let dead = here.is_some_and(|alarm| alarm != Alarm::RemoteAlarm);
+                assert_eq!(bench.board.status(port).in_service, !dead, "{what}");
+                for other in 0..bench.ports - 2 {
+                    assert_eq!(bench.raised(other), [], "{what}: port {other}");
+                    assert!(bench.board.status(other).in_service);
+                }
+                bench.card.with(|card| card.repair(port));
+                bench.all_up(&what);
+            }
+            let seen = bench.board.status(bench.ports - 1);
+            assert!(seen.slips >= 1 && seen.code_violations > 10, "{seen:?}");
+        }
+    }
+}
+
+#[test]
+fn every_fault_of_a_board_on_every_layout_ends_without_a_restart() {
+    for model in layouts() {
+        let mut bench = Bench::new(&model, Mode::e1(true));
+        bench.all_up("before");
+        for fault in [
+            BoardFault::MissedInterrupts(3),
+            BoardFault::MissedInterrupts(300),
+            BoardFault::FrozenClock,
+            BoardFault::DmaStopped,
+        ] {
+            bench.events.clear();
+            let before = bench.board.stats();
+            bench.card.with(|card| card.fail(fault));
+            bench.run(1500);
+            let stalled = bench.events.iter().any(|e| matches!(e, BoardEvent::Stalled { .. }));
+            let stands = matches!(fault, BoardFault::FrozenClock | BoardFault::DmaStopped);
+            assert_eq!(stalled, stands, "{fault:?} on {model:?}");
+            bench.card.with(emulator::Board::heal);
+            bench.all_up(&format!("{fault:?} on {model:?}"));
+            let resumed = bench.events.iter().any(|e| matches!(e, BoardEvent::Resumed { .. }));
+            assert_eq!(resumed, stands);
+            let stats = bench.board.stats();
+            let gaps = stats.gaps - before.gaps;
+            // A ring of eight spares three ticks; one buffer spares none. What is lost is told.
+            let loses = match fault {
+                BoardFault::MissedInterrupts(3) => model.generation < 5,
+                BoardFault::MissedInterrupts(_) => true,
+                _ => false,
+            };
+            assert_eq!(gaps > 0, loses, "{fault:?} on {model:?}: {gaps} gaps");
+            bench.line.forget();
+            bench.run(100);
+            assert_eq!(bench.line.bad, [0; 8], "{fault:?} on {model:?}");
+        }
+    }
+}
+
+#[test]
+fn a_pulled_board_is_gone_on_every_layout_and_says_so_once() {
+    for model in layouts() {
+        let mut bench = Bench::new(&model, Mode::e1(true));
+        bench.all_up("before");
+        bench.events.clear();
+        bench.card.with(|card| card.fail(BoardFault::Pulled));
+        bench.card.millisecond();
+        let now = bench.now.plus_millis(20);
+        assert!(bench.board.service(now, &mut bench.line).is_err());
+        assert!(bench.board.service(now, &mut bench.line).is_err());
+        while let Some(event) = bench.board.poll_event() {
+            bench.events.push(event);
+        }
+        let gone = bench.events.iter().filter(|e| matches!(e, BoardEvent::Gone { .. })).count();
+        assert_eq!(gone, 1, "{model:?}");
+        for port in 0..bench.ports {
+            assert_eq!(bench.raised(port), [Alarm::BoardGone], "{model:?}");
+        }
+    }
+}
+
+#[test]
+fn loops_return_the_line_and_take_the_port_out_of_service() {
+    for mode in [Mode::e1(true), Mode::t1()] {
+        let mut bench = Bench::new(&model::TE410P_GEN5, mode);
+        bench.all_up("before");
+        assert_eq!(bench.board.clock_source(), Some(0));
+        for loopback in [Loopback::Line, Loopback::Payload, Loopback::Local] {
+            assert!(bench.board.set_loopback(1, loopback));
+            bench.run(100);
+            assert!(!bench.board.status(1).in_service, "{loopback:?}");
+            // What port 0 hears of port 1 are now its own octets.
+            let own = OwnBack { port: 0, good: 0, seen: 0 };
+            let (good, seen) = hears_itself(&mut bench, own, loopback);
+            assert!(seen > 50 && good == seen, "{loopback:?} in {mode:?}: {good} of {seen}");
+            assert!(bench.board.set_loopback(1, Loopback::None));
+            bench.all_up("after a loop");
+        }
+        assert!(!bench.board.set_loopback(7, Loopback::Line));
+    }
+}
+
+/// Whether one port hears what it sent itself some milliseconds ago.
+struct OwnBack {
+    port: usize,
+    good: u64,
+    seen: u64,
+}
+
+impl Line for OwnBack {
+    fn received(&mut self, port: usize, block: &Block) {
+        if port != self.port {
+            return;
+        }
+        self.seen += 1;
+        let at = block.at.as_millis();
+        let back = (0..20).any(|delay| {
+            let sent = octets(port, 5, at.saturating_sub(delay));
+            block.octets.iter().zip(sent).all(|(row, sent)| row[5] == sent)
+        });
+        self.good += u64::from(back);
+    }
+    fn transmit(&mut self, port: usize, block: &mut Block) {
+        let at = block.at.as_millis();
+        for (row, octet) in block.octets.iter_mut().zip(octets(port, 5, at)) {
+            row[5] = octet;
+        }
+    }
+}
+
+fn hears_itself(bench: &mut Bench, mut own: OwnBack, loopback: Loopback) -> (u64, u64) {
+    own.port = if loopback == Loopback::Local { 1 } else { 0 };
+    for n in 0..130 {
+        bench.card.millisecond();
+        bench.now = bench.now.plus_millis(1);
+        bench.board.wait(bench.now, Duration::ZERO).unwrap();
+        bench.board.service(bench.now, &mut own).unwrap();
+        if n == 30 {
+            (own.good, own.seen) = (0, 0);
+        }
+    }
+    (own.good, own.seen)
+}
+
+#[test]
+fn errored_seconds_are_counted_by_quarter_and_the_healthy_span_has_none() {
+    let mut bench = Bench::new(&model::TE410P_GEN5, Mode::e1(true));
+    bench.all_up("before");
+    let before = bench.board.performance(3).unwrap().quarter();
+    bench.card.with(|card| card.inject(3, Fault::BitErrors(1e-6)));
+    bench.run(20_000);
+    bench.card.with(|card| card.repair(3));
+    bench.card.with(|card| card.inject(2, Fault::LossOfSignal));
+    bench.run(15_000);
+    let noisy = bench.board.performance(3).unwrap().quarter();
+    assert!((10..=25).contains(&(noisy.errored - before.errored)), "{noisy:?}");
+    let dead = bench.board.performance(2).unwrap();
+    assert!(!dead.is_available(), "{:?}", dead.quarter());
+    assert!((13..=16).contains(&dead.quarter().unavailable), "{:?}", dead.quarter());
+    let healthy = bench.board.performance(0).unwrap().quarter();
+    assert_eq!((healthy.errored, healthy.unavailable), (0, 0));
+    assert!(healthy.seconds >= 34, "{healthy:?}");
+}
