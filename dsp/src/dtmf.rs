@@ -49,8 +49,9 @@ const HOLD_HOPS: usize = 2;
 /// And the share of its power that must be.
 const HELD_SHARE: f32 = 0.25;
 
-/// The deviation that is refused, between 1.5 and 3.5 %.
-const DEVIATION_MAX: f32 = 0.0245;
+/// The deviation that is refused: no more than the standard asks for, because music is made of chords that are
+/// off by two per cent.
+const DEVIATION_MAX: f32 = 0.0175;
 /// The lowest level of a tone that is taken, between −45 and −48 dBm0.
 const LEVEL_MIN_DBM0: f32 = -46.3;
 /// The low tone may be so many dB louder (8.5 must be, 14 must not), or the high tone (4.5, 14).
@@ -58,7 +59,7 @@ const TWIST_LOW_DB: f32 = 10.5;
 const TWIST_HIGH_DB: f32 = 7.5;
 /// How far a hop may lie from where the whole window says, as a share of it: always, and for each deviation
 /// that the noise in the window explains.
-const WOBBLE: f32 = 0.08;
+const WOBBLE: f32 = 0.04;
 const WOBBLE_OVER_NOISE: f32 = 3.2;
 /// Share of the energy in a key's two tones, leaks and noise included, and of the stronger one's mean power in
 /// its weakest hop, without which the exact test is no use.
@@ -67,7 +68,7 @@ const MAY_BE_LEAST: f32 = 0.25;
 /// How much more energy noise has in the window than it moves a hop's peak by, squared: 32 · 192 / 4.
 const NOISE_TO_PEAK: f32 = 1536.0;
 /// What may be left of the energy: always, in noise, and over the noise before.
-const LEFT_QUIET: f32 = 0.075;
+const LEFT_QUIET: f32 = 0.06;
 const LEFT_MAX: f32 = 0.21;
 const LEFT_OVER_NOISE: f32 = 1.8;
 /// What may be below the high-pass, as a share of the keys' energy, and over what was there before.
@@ -75,11 +76,11 @@ const BELOW_QUIET: f32 = 0.10;
 const BELOW_OVER_BEFORE: f32 = 1.8;
 /// Louder noise before than this, and more below the high-pass than this, and it is music. So is some of all
 /// three: noise may lie over a key, a dial tone under it, its tones may be of unequal level, each up to its
-/// limit, but they share one budget. Twist counts from 4 dB on and would use it up at 12 dB.
+/// limit, but they share one budget. Twist counts from 4 dB on and would use it up at 9.6 dB.
 const NOISE_MAX: f32 = 0.21;
 const BELOW_MAX: f32 = 1.5;
 const TWIST_FREE_DB: f32 = 4.0;
-const TWIST_SPAN_DB: f32 = 8.0;
+const TWIST_SPAN_DB: f32 = 5.6;
 /// The noise before is the least energy of a hop, averaged with these leaks: 12 ms above the high-pass, 33 ms
 /// below it, where hum and the beat of a dial tone must not show …
 const NOISE_LEAK: [f32; 2] = [0.716, 0.885];
