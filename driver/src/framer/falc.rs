@@ -336,7 +336,7 @@ pub(super) mod tests {
             all.iter().filter(|(r, _)| (0x14..=0x18).contains(r)).copied().collect();
         assert_eq!(masks, [0x14, 0x15, 0x16, 0x17, 0x18].map(|r| (r, 0xFF)));
         let loops = [(0x3B, 0x00), (0x1F, 0x00)];
-        assert_eq!(all[all.len() - 2..], loops);
+        assert!(all.ends_with(&loops));
         all.into_iter().filter(|w| !(0x14..=0x18).contains(&w.0) && !loops.contains(w)).collect()
     }
 
