@@ -23,6 +23,7 @@ mod host;
 mod in_process;
 mod mapping;
 pub mod pci;
+mod reached;
 mod vfio;
 mod vfio_user;
 mod wrappers;
@@ -34,6 +35,7 @@ pub use host::{Bus, BusError, DmaMemory, DmaRegion, Result, Space};
 pub use in_process::{Card, InProcess, in_process};
 pub use mapping::SharedMapping;
 
-pub use vfio::{OpenError, Registering, Vfio};
+pub use reached::Reached;
+pub use vfio::{OpenError, Registering, Vfio, could_open};
 pub use vfio_user::{ANSWER_TIMEOUT, VfioUser};
 pub use wrappers::{Access, Break, Delay, Failure, Trace};

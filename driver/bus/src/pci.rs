@@ -142,15 +142,15 @@ pub fn in_group(sysfs: &Path, group: u32) -> io::Result<Vec<Function>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
     /// Address; vendor, device and sub-vendor; driver; group.
-    type Entry<'a> = (&'a str, [u32; 3], Option<&'a str>, Option<u32>);
+    pub(crate) type Entry<'a> = (&'a str, [u32; 3], Option<&'a str>, Option<u32>);
 
     /// A folder that looks as the kernel's does.
-    fn bus(entries: &[Entry<'_>]) -> tempfile::TempDir {
+    pub(crate) fn bus(entries: &[Entry<'_>]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (address, [vendor, device, sub], driver, group) in entries {
             let folder = root.path().join("devices").join(address);

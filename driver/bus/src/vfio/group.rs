@@ -72,7 +72,11 @@ impl Group {
         }
         let group = open(&format!("/dev/vfio/{number}"))?;
         if !calls::is_viable(group.as_fd()).map_err(refused("the group's status"))? {
-            return Err(OpenError::NotViable { at, group: number, rest: in_the_way(at, number) });
+            return Err(OpenError::NotViable {
+                at,
+                group: number,
+                rest: in_the_way(Path::new(pci::SYSFS), at, number),
+            });
         }
         calls::set_container(group.as_fd(), container.as_fd()).map_err(refused("the container"))?;
         calls::set_iommu(container.as_fd()).map_err(refused("the IOMMU"))?;
@@ -133,9 +137,9 @@ fn explained(error: &io::Error) -> String {
 }
 
 /// Functions of the group that are neither in VFIO's hands nor in nobody's. Bridges do not count.
-fn in_the_way(at: PciAddress, group: u32) -> Vec<Function> {
+pub(super) fn in_the_way(sysfs: &Path, at: PciAddress, group: u32) -> Vec<Function> {
     const BRIDGE: u32 = 0x06;
-    let mut rest = pci::in_group(Path::new(pci::SYSFS), group).unwrap_or_default();
+    let mut rest = pci::in_group(sysfs, group).unwrap_or_default();
     rest.retain(|other| {
         let free = other.driver.as_deref().is_none_or(|driver| driver == "vfio-pci");
         other.address != at && !free && other.class >> 16 != BRIDGE

@@ -7,6 +7,7 @@
 //! of this process, mapped at addresses below 4 GiB that the IOMMU can reach.
 
 mod calls;
+mod check;
 mod error;
 mod group;
 mod registers;
@@ -28,6 +29,7 @@ use vfio_bindings::bindings::vfio;
 use crate::pci::{self, Function, PciAddress};
 use crate::{Bus, BusError, DmaRegion, Result, Space};
 use calls::RegionPlace;
+pub use check::could_open;
 pub use error::OpenError;
 use group::{Group, Lent};
 use registers::Registers;
