@@ -114,6 +114,8 @@ pub enum Command {
         #[arg(long)]
         takeover: bool,
     },
+    /// The boards of this machine: where they are, who has them, and whether they can be driven or why not.
+    Boards,
     /// How the call server stands.
     Status(Place),
     /// Takes a span or a timeslot out of use once its last call has ended.
@@ -161,6 +163,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Ctl { place, words, follow, takeover } => {
             ask(words, follow, takeover).and_then(|ask| ctl::run(&place.paths(), ask))
         }
+        Command::Boards => crate::boards::run(),
         Command::Status(place) => ctl::status(&place.paths()),
         Command::Drain { place, span, timeslot, patience } => {
             ctl::drain(&place.paths(), span, timeslot, Duration::from_secs(patience))

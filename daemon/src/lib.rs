@@ -7,6 +7,7 @@
 pub mod acd_shell;
 pub mod analyze;
 pub mod bench;
+pub mod boards;
 pub mod cli;
 pub mod config;
 pub mod ctl;

@@ -227,11 +227,10 @@ impl Check<'_> {
                     format!("a ring has {} to {} buffers", driver::RING_MIN, driver::RING_MAX),
                 );
             }
-            if let BoardAddress::Pci(at) = board.address() {
-                self.at(
-                    &board.at,
-                    format!("`{at}`: boards in slots are not driven yet; `vfio-user:PATH` is"),
-                );
+            if let BoardAddress::Pci(at) = board.address()
+                && let Err(error) = at.parse::<bus::pci::PciAddress>()
+            {
+                self.at(&board.at, format!("{error}; `vfio-user:PATH` is an emulated board"));
             }
             for text in &board.span {
                 match SpanLine::parse(text.get_ref()) {

@@ -121,7 +121,10 @@ fn board(board: &config::Board, lockstep: bool) -> Result<BoardPlan> {
     let red = board.alarm_raise_millis.map_or(default.signal_millis, u64::from);
     let settings = driver::Settings {
         ring: board.ring.as_ref().map_or(RING, |ring| *ring.get_ref()),
-        framer_budget: SOCKET_FRAMER_BUDGET,
+        framer_budget: match board.address() {
+            BoardAddress::VfioUser(_) => SOCKET_FRAMER_BUDGET,
+            BoardAddress::Pci(_) => driver::Settings::default().framer_budget,
+        },
         acknowledge: if lockstep { Acknowledge::Last } else { Acknowledge::First },
         debounce: Debounce {
             signal_millis: red,

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
-use bus::VfioUser;
+use bus::{Reached, Registering, Vfio, VfioUser};
 use call::{Accepted, CallCommand, CallEvent, Refusal, SnapshotItem};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 use driver::{Board, BoardError};
@@ -155,11 +155,15 @@ fn reach(
     plan: &BoardPlan,
     begin: SampleTime,
     common: &Common,
-) -> Result<Board<VfioUser>, BoardError> {
+) -> Result<Board<Reached>, BoardError> {
     let bus = match &plan.address {
-        BoardAddress::VfioUser(path) => VfioUser::connect(path.as_ref())?,
+        BoardAddress::VfioUser(path) => Reached::Socket(VfioUser::connect(path.as_ref())?),
         BoardAddress::Pci(at) => {
-            return Err(BoardError::Gone { why: format!("{at}: slots are not driven yet") });
+            let gone = |why: String| BoardError::Gone { why };
+            let at = at.parse().map_err(|error: bus::pci::NoAddress| gone(error.to_string()))?;
+            let slot =
+                Vfio::open(at, Registering::Best).map_err(|error| gone(error.to_string()))?;
+            Reached::Slot(Box::new(slot))
         }
     };
     let settings = driver::Settings { begin, ..plan.settings };
@@ -168,7 +172,7 @@ fn reach(
 
 fn serve(
     common: &Common,
-    board: &mut Board<VfioUser>,
+    board: &mut Board<Reached>,
     rings: &mut BoardRings,
     wake: [&Thread; 2],
 ) -> Result<(), BoardError> {
