@@ -89,10 +89,50 @@ fi
 END
     archive "$plan" "$folder/run.cpio"
     emulate "$name" --breath=400 "$model:$generation:$folder/board:version=$version"
-    guest "$name" 240 "$work/base.cpio" "$work/linux.cpio" "$folder/run.cpio" -- \
+    guest "$name" 420 "$work/base.cpio" "$work/linux.cpio" "$folder/run.cpio" -- \
         -object memory-backend-memfd,id=ram,size=256M,share=on -machine q35,memory-backend=ram \
         -device "{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"$folder/board\"}}" \
         -append "console=ttyS0 quiet loglevel=4 iomem=relaxed no_timer_check panic=-1"
+    stop_emulating "$name"
+    judge "$name"
+}
+
+# back_to_back: the Linux driver on one board, ours on another, every span of the one cabled to the other's.
+back_to_back() {
+    local name=back-to-back
+    [[ $name == *${ONLY:-}* ]] || return 0
+    echo "$name: TE410P driven by Linux, TE405P by us, four cables between them"
+    (cd "$root" && cargo build --quiet --package driver --example back) &&
+        vfio_disk ours "$target/debug/examples/back" || {
+        failed=$((failed + 1))
+        return
+    }
+    local folder=$work/$name
+    mkdir -p "$folder/disk-of-run"
+    system_conf e1-ccs 4 >"$folder/disk-of-run/system.conf"
+    cat >"$folder/disk-of-run/plan" <<END
+. /vfio-plan
+bind 0xd161 0x1405
+/bin/back \$at &
+ours=\$!
+insmod /dahdi.ko auto_assign_spans=1
+insmod /oct612x.ko
+insmod /wct4xxp.ko || echo "not ok insmod: wct4xxp"
+if LD_LIBRARY_PATH=/lib/x86_64-linux-gnu /dahdi_cfg -c /system.conf; then
+    echo "ok dahdi_cfg"
+    /linux_driver 4 31 back green audio frames:16 bye:16
+fi
+wait \$ours || echo "not ok back: status \$?"
+END
+    archive "$folder/disk-of-run" "$folder/run.cpio"
+    emulate "$name" --breath=400 "TE410P:5:$folder/linux" "TE405P:5:$folder/ours"
+    local device='{"driver":"vfio-user-pci","socket":{"type":"unix","path":"%s"}}'
+    guest "$name" 420 "$work/base.cpio" "$work/linux.cpio" "$work/ours.cpio" "$folder/run.cpio" -- \
+        -object memory-backend-memfd,id=ram,size=256M,share=on \
+        -machine q35,kernel-irqchip=split,memory-backend=ram \
+        -device intel-iommu,intremap=on,caching-mode=on \
+        -device "$(printf "$device" "$folder/linux")" -device "$(printf "$device" "$folder/ours")" \
+        -append "console=ttyS0 quiet loglevel=4 intel_iommu=on iomem=relaxed no_timer_check panic=-1"
     stop_emulating "$name"
     judge "$name"
 }
@@ -127,4 +167,15 @@ rung_4() {
     linux_run te820-5-ccs TE820 5 8 e1-ccs green audio frames:16 alarms
     linux_run te410p-5-esf TE410P 5 4 t1-esf-mixed green audio frames:24 alarms
     linux_run te410p-2-esf-cas TE410P 2 4 t1-esf-cas green bits:1,2,23,24
+    [ "$how" = --quick ] && return
+    back_to_back
+    linux_run te405p-3-ccs TE405P 3 4 e1-ccs-hard green audio frames:16
+    linux_run te405p-4-cas-ami TE405P 4 4 e1-cas-ami green audio bits:1,2,15,17,18,31
+    linux_run te205p-2-hdlc TE205P 2 2 e1-ccs-mixed green audio frames:16
+    linux_run te420-4-esf TE420 4 4 t1-esf-mixed green audio frames:24
+    linux_run te410p-5-d4-cas TE410P 5 4 t1-d4-cas green bits4:1,2,3,4,21,24 alarms
+    linux_run te220-5-esf-cas TE220 5 2 t1-esf-cas green bits:1,2,12,24
+    linux_run te820-5-hdlc TE820 5 8 e1-ccs-mixed green audio frames:16
+    linux_run te820-5-cas TE820 5 8 e1-cas green audio bits:1,15,17,31
+    linux_run te820-5-esf TE820 5 8 t1-esf-mixed green audio frames:24
 }

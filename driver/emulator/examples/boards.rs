@@ -15,7 +15,7 @@
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use bus::conformance::{PASS, Probe};
@@ -100,25 +100,41 @@ fn wire(boards: &mut [Board], asked: &[Asked]) {
     }
 }
 
-/// Two boards that share a lockstep: neither is more than a millisecond ahead of the other while both run.
-struct Coupled {
-    board: WithDoor,
-    mine: Arc<AtomicU64>,
-    others: Option<Arc<AtomicU64>>,
-    wake: Option<Handle<Self>>,
+/// How far one of two boards is ahead of the other while both run.
+#[derive(Default)]
+struct Turns {
+    /// Milliseconds of the first less those of the second.
+    lead: AtomicI64,
+    running: [AtomicBool; 2],
 }
 
-/// What a board shows its partner while it does not run.
-const NOBODY: u64 = u64::MAX;
+/// A board, and its turn when there are two: neither is ahead of the other while both run.
+struct Coupled {
+    board: WithDoor,
+    /// 0 or 1.
+    index: usize,
+    turns: Arc<Turns>,
+    other: Option<Handle<Self>>,
+}
 
 impl Coupled {
-    fn publish(&self) {
-        let millis = self.board.board.counters().ticks;
-        let now = if self.board.board.is_running() { millis } else { NOBODY };
-        if self.mine.swap(now, Ordering::AcqRel) != now
-            && let Some(wake) = &self.wake
-        {
-            wake.post(|_, _| {});
+    fn sign(&self) -> i64 {
+        if self.index == 0 { 1 } else { -1 }
+    }
+    fn both_run(&self) -> bool {
+        self.turns.running.iter().all(|one| one.load(Ordering::Acquire))
+    }
+    fn wake_other(&self) {
+        if let Some(other) = &self.other {
+            other.post(|_, _| {});
+        }
+    }
+    /// The host started or stopped the board: they are level again.
+    fn note_running(&self) {
+        let runs = self.board.board.is_running();
+        if self.turns.running[self.index].swap(runs, Ordering::AcqRel) != runs {
+            self.turns.lead.store(0, Ordering::Release);
+            self.wake_other();
         }
     }
 }
@@ -129,21 +145,25 @@ impl Device for Coupled {
     }
     fn write(&mut self, space: Space, offset: u32, octets: u8, value: u32) {
         self.board.write(space, offset, octets, value);
-        self.publish();
+        self.note_running();
     }
     fn interrupt(&self) -> bool {
         self.board.interrupt()
     }
     fn millisecond(&mut self, memory: &dyn HostMemory) {
+        let before = self.board.board.counters().ticks;
         self.board.millisecond(memory);
-        self.publish();
+        if self.both_run() && self.board.board.counters().ticks != before {
+            self.turns.lead.fetch_add(self.sign(), Ordering::AcqRel);
+            self.wake_other();
+        }
     }
     fn bar0_octets(&self) -> u32 {
         self.board.bar0_octets()
     }
     fn reset(&mut self) {
         self.board.reset();
-        self.publish();
+        self.note_running();
     }
 }
 
@@ -152,11 +172,8 @@ impl Served for Coupled {
         self.board.is_ticking()
     }
     fn tick_taken(&self, rule: Lockstep) -> bool {
-        let ahead = self.others.as_ref().is_some_and(|others| {
-            let others = others.load(Ordering::Acquire);
-            others != NOBODY && self.mine.load(Ordering::Acquire) > others
-        });
-        !ahead && self.board.tick_taken(rule)
+        let ahead = self.turns.lead.load(Ordering::Acquire) * self.sign() > 0;
+        !(ahead && self.both_run()) && self.board.tick_taken(rule)
     }
 }
 
@@ -263,7 +280,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut cards = boards.iter().map(made).collect::<Result<Vec<_>, _>>()?;
     wire(&mut cards, &boards);
-    let shown: Vec<_> = boards.iter().map(|_| Arc::new(AtomicU64::new(NOBODY))).collect();
+    let turns = Arc::new(Turns::default());
     let mut servers = Vec::new();
     for asked in &boards {
         servers.push(Server::<Coupled>::bind(Path::new(&asked.socket), settings)?);
@@ -271,13 +288,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let handles: Vec<_> = servers.iter().map(Server::handle).collect();
     let mut threads = Vec::new();
     for (n, (mut server, board)) in servers.into_iter().zip(cards).enumerate() {
-        let partner = (boards.len() == 2).then_some(1 - n);
-        let mut card = Coupled {
-            board: WithDoor { board },
-            mine: shown[n].clone(),
-            others: partner.map(|n| shown[n].clone()),
-            wake: partner.map(|n| handles[n].clone()),
-        };
+        let other = (boards.len() == 2).then(|| handles[1 - n].clone());
+        let board = WithDoor::new(board);
+        let mut card = Coupled { board, index: n, turns: turns.clone(), other };
         let socket = boards[n].socket.clone();
         threads.push(std::thread::spawn(move || {
             let ended = server.run(&mut card);

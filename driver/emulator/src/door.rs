@@ -15,6 +15,11 @@ pub const DOOR: Reg<u32, WriteOnly> = Reg::at(0x78);
 /// Read: milliseconds of the board's clock, modulo 2³².
 pub const DOOR_MILLIS: Reg<u32, ReadOnly> = Reg::at(0x7C);
 
+/// What of the door holds the clock: so many milliseconds more may pass, and then none; [`FREE`]: all.
+const HOLD: u32 = 9;
+/// The argument of [`HOLD`] that lets the clock go.
+const FREE: u32 = 0xFFFF;
+
 /// The fault that `what` stands for; 0 mends.
 fn fault(what: u32, argument: u32) -> Option<Fault> {
     match what {
@@ -34,10 +39,22 @@ fn fault(what: u32, argument: u32) -> Option<Fault> {
 pub struct WithDoor {
     /// The board.
     pub board: Board,
+    /// In lockstep: milliseconds that may still pass; nothing: as many as come.
+    credit: Option<u32>,
 }
 
 impl WithDoor {
+    /// `board` with the door open.
+    pub fn new(board: Board) -> Self {
+        Self { board, credit: None }
+    }
     fn command(&mut self, value: u32) {
+        if value >> 24 == HOLD {
+            let more = value & 0xFFFF;
+            let credit = self.credit.unwrap_or_default().saturating_add(more);
+            self.credit = (more != FREE).then_some(credit);
+            return;
+        }
         let port = (value >> 16 & 0xFF) as usize;
         match fault(value >> 24, value & 0xFFFF) {
             Some(fault) => self.board.inject(port, fault),
@@ -65,12 +82,14 @@ impl Device for WithDoor {
     }
     fn millisecond(&mut self, memory: &dyn HostMemory) {
         self.board.millisecond(memory);
+        self.credit = self.credit.map(|credit| credit.saturating_sub(1));
     }
     fn bar0_octets(&self) -> u32 {
         self.board.bar0_octets()
     }
     fn reset(&mut self) {
         self.board.reset();
+        self.credit = None;
     }
 }
 
@@ -79,7 +98,7 @@ impl Served for WithDoor {
         self.board.is_ticking()
     }
     fn tick_taken(&self, rule: Lockstep) -> bool {
-        self.board.tick_taken(rule)
+        self.credit != Some(0) && self.board.tick_taken(rule)
     }
 }
 
@@ -113,7 +132,7 @@ mod tests {
         }
         host.ports_up(false);
         let Host { board, memory, .. } = host;
-        let mut open = WithDoor { board };
+        let mut open = WithDoor::new(board);
         for command in [0, 5 << 24 | 1 << 16, 1 << 16] {
             open.write(Space::Bar0, DOOR.offset, 4, command);
             for _ in 0..10 {
@@ -124,5 +143,27 @@ mod tests {
         let ends = |n: usize| heard[n].lock().unwrap().contains(&Some(Alarm::LossOfSignal));
         assert!(!ends(0) && ends(1), "only the line that was cut");
         assert_ne!(heard[1].lock().unwrap().last(), Some(&Some(Alarm::LossOfSignal)));
+    }
+
+    /// A program that feeds channels lets the board go no faster than it feeds them.
+    #[test]
+    fn a_held_clock_gives_as_many_milliseconds_as_it_was_told_to() {
+        let host = Host::new(&model::TE410P_GEN5);
+        let mut open = WithDoor::new(host.board);
+        let free = |open: &WithDoor| open.tick_taken(Lockstep::Served);
+        assert!(free(&open));
+        open.write(Space::Bar0, DOOR.offset, 4, HOLD << 24);
+        assert!(!free(&open));
+        open.write(Space::Bar0, DOOR.offset, 4, HOLD << 24 | 2);
+        for _ in 0..2 {
+            assert!(free(&open));
+            open.millisecond(&host.memory);
+        }
+        assert!(!free(&open));
+        open.write(Space::Bar0, DOOR.offset, 4, HOLD << 24 | FREE);
+        assert!(free(&open));
+        open.write(Space::Bar0, DOOR.offset, 4, HOLD << 24);
+        open.reset();
+        assert!(free(&open), "the next host finds it free");
     }
 }
