@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use dsp::ears::{Answerer, Ears, EarsSettings, Fax, Heard, Hearing, Listen, Sound};
+use dsp::mf::Mf;
 use dsp::zones::Zone;
 use tdm::{Block, Law, SAMPLES, SampleTime, TIMESLOTS, Timeslot};
 
@@ -24,7 +25,8 @@ pub struct AnalyzeArgs {
     /// The law of the timeslots that PCM files are coded into.
     #[arg(long, default_value = "a")]
     pub law: LawName,
-    /// Events to print: dtmf, fax, cpa, amd, beep, dial, call_waiting; all but the last two when absent.
+    /// Events to print: dtmf, fax, cpa, amd, beep, dial, call_waiting, and one of r2f, r2b, bellmf; the first five
+    /// when absent.
     #[arg(long, value_delimiter = ',')]
     pub detect: Vec<Detect>,
     /// Which part of a call the files are: early media, the time after CONNECT, or either.
@@ -72,6 +74,17 @@ pub enum Detect {
     CallWaiting,
 }
 
+impl Detect {
+    const fn system(self) -> Option<Mf> {
+        match self {
+            Self::R2f => Some(Mf::R2Forward),
+            Self::R2b => Some(Mf::R2Backward),
+            Self::Bellmf => Some(Mf::Bell),
+            _ => None,
+        }
+    }
+}
+
 /// Which events are printed.
 #[derive(Clone, Debug)]
 struct Wanted(Vec<Detect>);
@@ -79,8 +92,11 @@ struct Wanted(Vec<Detect>);
 impl Wanted {
     fn of(asked: &[Detect], phase: Phase) -> Result<Self> {
         use Detect::*;
-        if let Some(missing) = asked.iter().find(|detect| matches!(detect, R2f | R2b | Bellmf)) {
-            bail!("--detect {missing:?}: this receiver is not built yet");
+        let systems = asked.iter().filter(|detect| detect.system().is_some());
+        if systems.count() > 1 {
+            bail!(
+                "--detect: one of r2f, r2b and bellmf at a time, as a line has one signalling system"
+            );
         }
         let mut wanted =
             if asked.is_empty() { vec![Dtmf, Fax, Cpa, Amd, Beep] } else { asked.to_vec() };
@@ -94,6 +110,10 @@ impl Wanted {
     fn has(&self, detect: Detect) -> bool {
         self.0.contains(&detect)
     }
+    /// The signalling system that was asked for.
+    fn system(&self) -> Option<Detect> {
+        self.0.iter().copied().find(|detect| detect.system().is_some())
+    }
     fn listen(&self) -> Listen {
         Listen {
             dtmf: self.has(Detect::Dtmf),
@@ -103,6 +123,7 @@ impl Wanted {
             answer: self.has(Detect::Amd),
             fax: self.has(Detect::Fax),
             beep: self.has(Detect::Beep),
+            mf: self.system().and_then(Detect::system),
         }
     }
 }
@@ -220,6 +241,10 @@ fn span(files: &[PathBuf], settings: EarsSettings, wanted: &Wanted) -> Heardings
     Heardings { lines: lines.into_iter().flatten().collect(), unread }
 }
 
+/// The signals from 1 to 15 as they are written: A and beyond as digits of a number would collide with keys.
+const R2_NAMES: &[u8; 15] = b"1234567890BCDEF";
+const BELL_NAMES: &[u8; 15] = b"1234567890CA*B#";
+
 /// The line of a hearing; `None` when it was not asked for.
 fn line(file: &Path, hearing: &Hearing, wanted: &Wanted) -> Option<String> {
     let key = |key: u8| serde_json::Value::from(char::from(key).to_string());
@@ -234,6 +259,14 @@ fn line(file: &Path, hearing: &Hearing, wanted: &Wanted) -> Option<String> {
             ("cpa", name.into())
         }
         Heard::Answer { who, .. } if wanted.has(Detect::Amd) => ("amd", answerer_name(who).into()),
+        Heard::Mf(signal) => {
+            let (event, names) = match wanted.system()? {
+                Detect::R2b => ("r2b", R2_NAMES),
+                Detect::Bellmf => ("bellmf", BELL_NAMES),
+                _ => ("r2f", R2_NAMES),
+            };
+            (event, key(*names.get(usize::from(signal.checked_sub(1)?))?))
+        }
         Heard::Beep(hz) if wanted.has(Detect::Beep) => ("beep", hz.into()),
         _ => return None,
     };

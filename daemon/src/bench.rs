@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use dsp::ears::{Ears, EarsSettings, Listen};
 use dsp::g711;
 use dsp::generate::{DTMF_KEYS, DtmfSource, NoiseSource, Oscillator, ToneSource};
+use dsp::mf::Mf;
 use dsp::zones::Zone;
 use tdm::{Block, Law, Rng, SAMPLES, SampleTime, TIMESLOTS, Timeslot};
 
@@ -44,6 +45,10 @@ pub enum Item {
     Fax,
     /// Voice activity and the judge of who answered.
     Voice,
+    /// Register signals of R2, forward.
+    R2,
+    /// Register signals of R1, as Bell sends them.
+    Bellmf,
     /// DTMF, fax, progress, voice, beep and verdict: what a dialler's channel needs.
     Dialler,
     /// A board's millisecond, both ways, for four spans, without bus accesses.
@@ -53,12 +58,23 @@ pub enum Item {
 }
 
 impl Item {
-    const ALL: [Self; 7] =
-        [Self::Dtmf, Self::Cpa, Self::Fax, Self::Voice, Self::Dialler, Self::Board, Self::Path];
+    const ALL: [Self; 9] = [
+        Self::Dtmf,
+        Self::R2,
+        Self::Bellmf,
+        Self::Cpa,
+        Self::Fax,
+        Self::Voice,
+        Self::Dialler,
+        Self::Board,
+        Self::Path,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Dtmf => "dtmf",
+            Self::R2 => "r2",
+            Self::Bellmf => "bellmf",
             Self::Cpa => "cpa",
             Self::Fax => "fax",
             Self::Voice => "voice",
@@ -71,13 +87,15 @@ impl Item {
         let nothing = Listen::default();
         match self {
             Self::Dtmf => Listen { dtmf: true, ..nothing },
+            Self::R2 => Listen { mf: Some(Mf::R2Forward), ..nothing },
+            Self::Bellmf => Listen { mf: Some(Mf::Bell), ..nothing },
             Self::Cpa => Listen { progress: true, ..nothing },
             Self::Fax => Listen { fax: true, ..nothing },
             Self::Voice => Listen { answer: true, ..nothing },
             Self::Board => nothing,
             Self::Path => Listen { dtmf: true, progress: true, ..nothing },
             Self::Dialler => {
-                Listen { dtmf: true, progress: true, answer: true, fax: true, beep: true }
+                Listen { dtmf: true, progress: true, answer: true, fax: true, beep: true, mf: None }
             }
         }
     }
@@ -88,7 +106,7 @@ impl Item {
 /// # Errors
 /// When output cannot be written.
 pub fn run(args: &BenchArgs) -> Result<()> {
-    let signal = signal();
+    let plain = signal(None);
     let items = if args.items.is_empty() { &Item::ALL[..] } else { &args.items };
     let mut out = std::io::stdout().lock();
     for &item in items {
@@ -98,7 +116,10 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         }
         let nanos_a_millisecond = match item {
             Item::Board => board()?,
-            _ => measure(item, &signal),
+            _ => match item.listen().mf {
+                Some(system) => measure(item, &signal(Some(system))),
+                None => measure(item, &plain),
+            },
         };
         let channels = TIMESLOTS as f64 * 1e6 / nanos_a_millisecond;
         if args.json {
@@ -215,13 +236,17 @@ fn measure(item: Item, signal: &[Block]) -> f64 {
     best
 }
 
-/// A busy span: a third of the lanes speech, a third tones and keys, a third noise.
-fn signal() -> Vec<Block> {
+/// A busy span: a third of the lanes speech, a third tones and keys, a third noise. Where register signals are
+/// listened for, they take the place of tones and keys.
+fn signal(system: Option<Mf>) -> Vec<Block> {
     let samples = SIGNAL_MILLIS * SAMPLES;
     let lanes: Vec<Vec<f32>> = (0..TIMESLOTS as u64)
         .map(|lane| match lane % 3 {
             0 => speech(lane, samples),
-            1 => tones(lane, samples),
+            1 => match system {
+                Some(system) => signals(system, lane, samples),
+                None => tones(lane, samples),
+            },
             _ => {
                 let mut noise = NoiseSource::new(Rng::from_seed(lane), -20.0);
                 (0..samples).map(|_| noise.next_sample()).collect()
@@ -241,6 +266,20 @@ fn signal() -> Vec<Block> {
             block
         })
         .collect()
+}
+
+/// One register signal after the other.
+fn signals(system: Mf, lane: u64, samples: usize) -> Vec<f32> {
+    let mut rng = Rng::from_seed(lane);
+    let mut out = Vec::with_capacity(samples);
+    while out.len() < samples {
+        let signal = 1 + rng.below(15) as u8;
+        let Some(mut source) = DtmfSource::mf(system, signal, 60, 60, -11.5) else { break };
+        while !source.is_over() {
+            out.push(source.next_sample());
+        }
+    }
+    out
 }
 
 /// Keys on every other of these lanes, ring-back or busy tone on the others.

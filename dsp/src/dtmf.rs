@@ -12,7 +12,7 @@
 //!
 //! How: every 4 ms [`front`] turns what came into a complex amplitude of each tone and says cheaply, for all
 //! lanes at a time, *whether two tones may be there*. A lane where they may have been for six hops gets the
-//! [`exact`] test over the last 24 ms: each tone's frequency by its phase, its steadiness from hop to hop, both
+//! exact test ([`pair`]) over the last 24 ms: each tone's frequency by its phase, its steadiness from hop to hop, both
 //! levels, and what is left of the energy when both are taken out. What may be left is judged against the
 //! noise *before* the key: quiet before means little may be left, which is what keeps speech out.
 #![deny(
@@ -23,7 +23,6 @@
     clippy::arithmetic_side_effects
 )]
 
-mod exact;
 mod front;
 
 pub use front::Waves;
@@ -32,11 +31,11 @@ use front::{Front, Hop};
 use crate::g711;
 use crate::generate::{DTMF_HIGH_HZ, DTMF_KEYS, DTMF_LOW_HZ};
 use crate::lanes::{Register, Rows, Simd, V};
+pub use crate::pair::HOP_MILLIS;
+use crate::pair::{self, Looked};
 
 /// The eight tones: four low, four high.
 const TONES: usize = 8;
-/// Milliseconds from one look to the next.
-pub const HOP_MILLIS: usize = 4;
 /// Hops of the exact test.
 const WINDOW: usize = 6;
 
@@ -328,13 +327,16 @@ impl<const W: usize> Receivers<W> {
         16.0 * all > MAY_BE_SHARE * above && least * WINDOW as f32 > MAY_BE_LEAST * sum
     }
 
-    /// The exact test of `pair` over the last 24 ms. Returns the peak of each tone.
-    fn verify(&self, lane: usize, pair: usize) -> Option<[f32; 2]> {
-        let [low, high] = tones_of(pair);
+    /// The exact test of a pair over the last 24 ms. Returns the peak of each tone.
+    fn verify(&self, lane: usize, key: usize) -> Option<[f32; 2]> {
+        let [low, high] = tones_of(key);
         if !self.may_be(lane, [low, high]) {
             return None;
         }
-        let fit = exact::fit([low, high], &[self.seen(lane, low), self.seen(lane, high)])?;
+        let hz = [tone_hz(low), tone_hz(high)];
+        let deviation_hz = hz.map(|hz| DEVIATION_MAX * hz);
+        let looked = Looked { hz, deviation_hz, hop: front::HOP as f32 };
+        let fit = pair::fit(&looked, &[self.seen(lane, low), self.seen(lane, high)])?;
         let level_dbm0 =
             fit.tones.map(|tone| g711::dbm0_of_mean_square(0.5 * tone.peak * tone.peak));
         let [low_dbm0, high_dbm0] = level_dbm0;

@@ -19,6 +19,7 @@ use crate::dtmf::{self, Key, Receivers, Waves};
 use crate::fax::FaxEar;
 use crate::frame::{self, Frame};
 use crate::lanes::{self, Cpu, HALF, HALVES, Kernel, NARROW, Simd, WIDE};
+use crate::mf::{self, Mf, Signal};
 use crate::progress::{Plans, Progress};
 use crate::spectrum::{HOP_MILLIS, Recent, SIZE, Spectrum};
 use crate::tones::{Change, Tones};
@@ -38,6 +39,8 @@ pub struct Listen {
     pub fax: bool,
     /// A single-tone beep.
     pub beep: bool,
+    /// Register signals of a system.
+    pub mf: Option<Mf>,
 }
 
 /// A class of sound; the same words as the socket's, one variant each.
@@ -96,6 +99,10 @@ pub enum Heard {
     Fax(Fax),
     /// A beep ended; its frequency in Hz.
     Beep(u16),
+    /// A register signal was recognised, 1 to 15, while it is still sent.
+    Mf(u8),
+    /// The register signal is over.
+    MfEnd(u8),
 }
 
 /// What was heard, when (the last sample needed to know), where (lane 0 to 31).
@@ -130,6 +137,10 @@ const _: () = assert!(SPECTRUM_TURN_MILLIS as usize * HALVES == HOP_MILLIS as us
 const _: () = assert!(DTMF_TURN_MILLIS as usize * HALVES == dtmf::HOP_MILLIS);
 const _: () = assert!(SPECTRUM_TURN_MILLIS.is_multiple_of(2) && DTMF_TURN_MILLIS == 2);
 
+/// Register signals have their hop in the millisecond that is left.
+const MF_TURN: u32 = 1;
+const _: () = assert!(DTMF_TURN_MILLIS.wrapping_mul(HALVES as u32) == SPECTRUM_TURN_MILLIS);
+
 /// Which half has its turn at `millis`, if every half has one each `turn_millis` times their number.
 fn turn(millis: u32, turn_millis: u32) -> Option<usize> {
     let is_turn = millis.is_multiple_of(turn_millis);
@@ -142,6 +153,7 @@ fn turn(millis: u32, turn_millis: u32) -> Option<usize> {
 struct Bank<const W: usize> {
     /// In the order of the lanes, `W` for each.
     dtmf: Box<[Receivers<W>]>,
+    mf: Box<[mf::Receivers<W>]>,
     spectrum: Box<Spectrum<W>>,
 }
 
@@ -150,8 +162,12 @@ impl<const W: usize> Bank<W> {
     const VECTORS: usize = HALF / W;
 
     fn new() -> Self {
-        let dtmf = (0..Self::VECTORS.wrapping_mul(HALVES)).map(|_| Receivers::default()).collect();
-        Self { dtmf, spectrum: Box::default() }
+        let vectors = 0..Self::VECTORS.wrapping_mul(HALVES);
+        Self {
+            dtmf: vectors.clone().map(|_| Receivers::default()).collect(),
+            mf: vectors.map(|_| mf::Receivers::default()).collect(),
+            spectrum: Box::default(),
+        }
     }
     /// The receivers of a half, each with the number of its vector.
     #[inline(always)]
@@ -173,6 +189,14 @@ impl<const W: usize> Bank<W> {
                 receivers.take(simd, waves, rows, group);
             }
         }
+        if turns.mf != 0 {
+            let rows = recent.last();
+            for (group, receivers) in self.mf.iter_mut().enumerate() {
+                if turns.mf & Self::bits_of(group) != 0 {
+                    receivers.take(simd, rows, group);
+                }
+            }
+        }
         if let Some(half) = turns.spectrum {
             let rows = recent.last();
             let groups = half.wrapping_mul(Self::VECTORS)..;
@@ -190,6 +214,26 @@ impl<const W: usize> Bank<W> {
                     receivers.key(l, |key| say(lane, key));
                 }
             }
+        }
+    }
+    fn signals(&mut self, wants: u32, mut say: impl FnMut(usize, Signal)) {
+        for (group, receivers) in self.mf.iter_mut().enumerate() {
+            for l in 0..W {
+                let lane = group.wrapping_mul(W).wrapping_add(l);
+                if wants & bit(lane) != 0 {
+                    receivers.signal(l, |signal| say(lane, signal));
+                }
+            }
+        }
+    }
+    /// The bits of the lanes of a vector.
+    const fn bits_of(group: usize) -> u32 {
+        let lanes = u32::MAX.wrapping_shr(TIMESLOTS.wrapping_sub(W) as u32);
+        lanes.wrapping_shl(group.wrapping_mul(W) as u32)
+    }
+    fn listen_mf(&mut self, lane: usize, system: Option<Mf>) {
+        if let Some(receivers) = self.mf.get_mut(lane.checked_div(W).unwrap_or(lane)) {
+            receivers.listen(lane.checked_rem(W).unwrap_or(lane), system);
         }
     }
     fn forget(&mut self, lane: usize) {
@@ -211,6 +255,8 @@ enum Banks {
 struct Turns {
     dtmf: Option<usize>,
     spectrum: Option<usize>,
+    /// The lanes whose register signals have theirs.
+    mf: u32,
 }
 
 /// The bit of a lane among those of a span.
@@ -230,9 +276,10 @@ pub struct Ears {
     cpu: Cpu,
     plans: Plans,
     lanes: [Lane; TIMESLOTS],
-    /// Which lanes want DTMF, which want spectra: a bit each.
+    /// Which lanes want DTMF, spectra, register signals: a bit each.
     wants_dtmf: u32,
     wants_spectra: u32,
+    wants_mf: u32,
     recent: Box<Recent>,
     waves: Box<Waves>,
     banks: Banks,
@@ -276,6 +323,7 @@ impl Ears {
             lanes: core::array::from_fn(|_| Lane::default()),
             wants_dtmf: 0,
             wants_spectra: 0,
+            wants_mf: 0,
             recent: Box::default(),
             waves: Box::default(),
             banks: if cpu.is_wide() {
@@ -300,6 +348,12 @@ impl Ears {
                 Banks::Wide(bank) => bank.forget(index),
             }
         }
+        if listen.mf != was.mf {
+            match &mut self.banks {
+                Banks::Narrow(bank) => bank.listen_mf(index, listen.mf),
+                Banks::Wide(bank) => bank.listen_mf(index, listen.mf),
+            }
+        }
         if listen.wants_spectra() && !was.wants_spectra() {
             (ear.tones, ear.voice, ear.millis) = (Tones::default(), Voice::default(), 0);
             self.recent.forget(index);
@@ -315,11 +369,12 @@ impl Ears {
         }
         self.wants_dtmf = wants(self.wants_dtmf, index, listen.dtmf);
         self.wants_spectra = wants(self.wants_spectra, index, listen.wants_spectra());
+        self.wants_mf = wants(self.wants_mf, index, listen.mf.is_some());
     }
 
     /// Hears a millisecond; says what became true in it.
     pub fn hear(&mut self, block: &Block, events: &mut dyn FnMut(Hearing)) {
-        if self.wants_dtmf | self.wants_spectra == 0 {
+        if self.wants_dtmf | self.wants_spectra | self.wants_mf == 0 {
             return;
         }
         self.millis = self.millis.wrapping_add(1);
@@ -328,6 +383,7 @@ impl Ears {
             dtmf: turn(self.millis, DTMF_TURN_MILLIS).filter(is_wanted(self.wants_dtmf)),
             spectrum: turn(self.millis.wrapping_add(1), SPECTRUM_TURN_MILLIS)
                 .filter(is_wanted(self.wants_spectra)),
+            mf: if self.millis % SPECTRUM_TURN_MILLIS == MF_TURN { self.wants_mf } else { 0 },
         };
         let Self { law, cpu, recent, waves, banks, frames, .. } = self;
         match banks {
@@ -345,6 +401,24 @@ impl Ears {
         }
         if let Some(half) = turns.spectrum {
             self.look(at, half, events);
+        }
+        if turns.mf != 0 {
+            self.signals(at, events);
+        }
+    }
+
+    /// Lanes that listen for register signals: what their receivers say.
+    fn signals(&mut self, at: SampleTime, events: &mut dyn FnMut(Hearing)) {
+        let say = |lane: usize, signal| {
+            let heard = match signal {
+                Signal::On(signal) => Heard::Mf(signal),
+                Signal::Off(signal) => Heard::MfEnd(signal),
+            };
+            events(Hearing { at, lane: lane as u8, heard });
+        };
+        match &mut self.banks {
+            Banks::Narrow(bank) => bank.signals(self.wants_mf, say),
+            Banks::Wide(bank) => bank.signals(self.wants_mf, say),
         }
     }
 

@@ -18,6 +18,7 @@
 use tdm::{DOctets, Law, Rng, SAMPLE_RATE_HZ};
 
 use crate::g711;
+use crate::mf::Mf;
 
 /// Frequencies one step of a tone may add together.
 pub const TONE_PARTIALS_MAX: usize = 3;
@@ -245,6 +246,17 @@ impl DtmfSource {
     pub fn new(key: u8, on_millis: u32, off_millis: u32, level_dbm0: f32) -> Option<Self> {
         let (low, high) = Self::tones_of(key)?;
         Some(Self::from_hz([low, high], [level_dbm0; 2], on_millis, off_millis))
+    }
+    /// A register signal of R2 or R1, 1 to 15, each tone at `level_dbm0` (R2 asks for −11.5 ± 1, Q.454).
+    pub fn mf(
+        system: Mf,
+        signal: u8,
+        on_millis: u32,
+        off_millis: u32,
+        level_dbm0: f32,
+    ) -> Option<Self> {
+        let hz = system.tones_of(signal)?;
+        Some(Self::from_hz(hz, [level_dbm0; 2], on_millis, off_millis))
     }
     /// Any two tones, each at its own level: for other signalling, and for tests of tolerance.
     pub fn from_hz(hz: [f32; 2], level_dbm0: [f32; 2], on_millis: u32, off_millis: u32) -> Self {

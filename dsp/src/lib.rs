@@ -12,6 +12,8 @@ mod frame;
 pub mod g711;
 pub mod generate;
 pub mod lanes;
+pub mod mf;
+mod pair;
 pub mod pipeline;
 mod progress;
 mod spectrum;

@@ -14,7 +14,7 @@ use tdm::{Block, Law, Rng, SampleTime, Timeslot};
 static WATCH: Watch = Watch;
 
 const EVERYTHING: Listen =
-    Listen { dtmf: true, progress: true, answer: true, fax: true, beep: true };
+    Listen { dtmf: true, progress: true, answer: true, fax: true, beep: true, mf: None };
 
 fn progress(signal: &Signal, zones: &[&str]) -> Vec<(u64, Sound)> {
     let listen = Listen { progress: true, ..Listen::default() };

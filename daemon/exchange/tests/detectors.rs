@@ -25,7 +25,7 @@ fn report(listen: Listen, millis: u64, mut next: impl FnMut() -> f32) -> Vec<Hea
 }
 
 const DIGITS_AND_TONES: Listen =
-    Listen { dtmf: true, progress: false, answer: false, fax: true, beep: true };
+    Listen { dtmf: true, progress: false, answer: false, fax: true, beep: true, mf: None };
 
 #[test]
 fn a_pilot_alone_is_nothing_to_any_detector() {

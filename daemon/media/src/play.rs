@@ -157,7 +157,7 @@ impl Media {
                 self.fax_judged(id, fax);
             }
             Heard::Answer { who, score } => self.judged(id, who, score, at),
-            Heard::DtmfEnd(_) | Heard::Beep(_) => {}
+            Heard::DtmfEnd(_) | Heard::Beep(_) | Heard::Mf(_) | Heard::MfEnd(_) => {}
         }
     }
 
