@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use mio::event::Events;
 use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Poll, Token, Waker};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use nix::unistd::{Group, Uid, User};
+use nix::unistd::{Gid, Group, Uid, User};
 use protocol::server::Server;
 
 const LISTENER: Token = Token(0);
@@ -27,7 +28,8 @@ pub struct Allow {
 }
 
 impl Allow {
-    /// From entries such as `user:trunkline` and `group:50`; our own user when there is none.
+    /// From entries such as `user:trunkline` and `group:50`. Our own user may always: the processes of one house
+    /// must reach each other, and a `reload` must be able to undo what it did.
     ///
     /// # Errors
     /// The first entry nobody on this host is called.
@@ -47,14 +49,37 @@ impl Allow {
                 _ => return Err(unknown()),
             }
         }
-        if allow == Self::default() {
-            allow.uids.push(Uid::effective().as_raw());
-        }
+        allow.uids.push(Uid::effective().as_raw());
         Ok(allow)
     }
-    /// Whether a client of this user and group may connect.
+    /// Whether a client of this user and primary group may connect: by its user, by this group, or by being a
+    /// member of a group that is allowed.
     pub fn admits(&self, uid: u32, gid: u32) -> bool {
-        self.uids.contains(&uid) || self.gids.contains(&gid)
+        self.uids.contains(&uid) || self.gids.contains(&gid) || self.has_member(uid)
+    }
+    fn has_member(&self, uid: u32) -> bool {
+        if self.gids.is_empty() {
+            return false;
+        }
+        let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) else { return false };
+        self.gids.iter().any(|&gid| {
+            matches!(Group::from_gid(Gid::from_raw(gid)), Ok(Some(group)) if group.mem.contains(&user.name))
+        })
+    }
+    /// Whether whoever is at the other end may connect; who may not is named in the log.
+    pub fn admits_peer(&self, peer: &impl std::os::fd::AsFd) -> bool {
+        match getsockopt(peer, PeerCredentials) {
+            Ok(peer) if self.admits(peer.uid(), peer.gid()) => true,
+            Ok(peer) => {
+                let (uid, gid, pid) = (peer.uid(), peer.gid(), peer.pid());
+                tracing::warn!(uid, gid, pid, "a connection was refused: `allow` has no such user");
+                false
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection was refused: nobody says whose it is");
+                false
+            }
+        }
     }
 }
 
@@ -83,21 +108,32 @@ pub struct Door {
     pub server: Server,
 }
 
+/// The longest path of a socket, `sun_path` without its last zero.
+pub const SOCKET_PATH_OCTETS_MAX: usize = 107;
+
 /// Makes room for a socket at `path`: its folder is there, and one that nobody listens at any more is gone.
 ///
 /// # Errors
 /// Somebody listens there, or the folder cannot be written.
 pub fn clear_the_way(path: &Path) -> anyhow::Result<()> {
+    let octets = path.as_os_str().len();
+    if octets > SOCKET_PATH_OCTETS_MAX {
+        anyhow::bail!(
+            "{}: {octets} octets are too long for the path of a socket; {SOCKET_PATH_OCTETS_MAX} is the limit",
+            path.display()
+        );
+    }
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    if path.exists() {
-        if std::os::unix::net::UnixStream::connect(path).is_ok() {
-            anyhow::bail!("{}: another process listens there", path.display());
-        }
-        std::fs::remove_file(path)?;
+    let Ok(there) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    if !there.file_type().is_socket() {
+        anyhow::bail!("{}: something that is no socket stands there", path.display());
     }
-    Ok(())
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        anyhow::bail!("{}: another process listens there", path.display());
+    }
+    std::fs::remove_file(path).with_context(|| path.display().to_string())
 }
 
 impl Door {
@@ -173,10 +209,7 @@ impl Door {
                     return;
                 }
             };
-            let admitted = getsockopt(&stream, PeerCredentials)
-                .is_ok_and(|peer| self.allow.admits(peer.uid(), peer.gid()));
-            if !admitted {
-                tracing::warn!("a connection was refused: its user is not in `allow`");
+            if !self.allow.admits_peer(&stream) {
                 continue;
             }
             let connection = self.next;

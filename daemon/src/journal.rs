@@ -10,6 +10,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -170,6 +171,8 @@ fn framed(payload: &[u8]) -> Result<Vec<u8>, JournalError> {
 pub struct ReadBack {
     /// Whole files, oldest first, from the newest one whose snapshot is whole on.
     pub files: Vec<(PathBuf, Vec<u8>)>,
+    /// The file before these, if it is still there: its state is past, what it decided may not be done.
+    pub before: Option<Vec<u8>>,
     /// Every damage met, with its file, for the log.
     pub damages: Vec<(PathBuf, Damage)>,
 }
@@ -188,9 +191,13 @@ pub fn read_back(folder: &Path, schema: u32) -> Result<ReadBack, JournalError> {
         if let Some(damage) = records.damage {
             back.damages.push((path.clone(), damage));
         }
-        if whole {
-            back.files.insert(0, (path, octets));
-            break;
+        match (whole, back.files.is_empty()) {
+            (true, true) => back.files.push((path, octets)),
+            (_, false) => {
+                back.before = Some(octets);
+                break;
+            }
+            (false, true) => {}
         }
     }
     Ok(back)
@@ -266,6 +273,7 @@ impl Journal {
             .write(true)
             .create(true)
             .truncate(true)
+            .mode(0o640)
             .open(&unfinished)
             .map_err(|error| at(&unfinished, error))?;
         let mut octets = MARK.to_vec();
@@ -417,6 +425,10 @@ mod tests {
         assert_eq!(journal.append(b"c").unwrap(), 3);
         let names: Vec<u64> = numbered(folder.path()).unwrap().into_iter().map(|f| f.0).collect();
         assert_eq!(names, [2, 3]);
+        let back = read_back(folder.path(), SCHEMA).unwrap();
+        let before: Vec<Vec<u8>> =
+            Records::of(&back.before.unwrap(), SCHEMA).map(<[u8]>::to_vec).collect();
+        assert_eq!(before, [b"two".to_vec(), b"b".to_vec()]);
         let newest = folder.path().join("0000000003.journal");
         let mut octets = fs::read(&newest).unwrap();
         octets[HEADER_OCTETS + 9] ^= 1;

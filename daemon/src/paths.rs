@@ -42,6 +42,10 @@ impl Paths {
     pub fn state_dir(&self) -> PathBuf {
         self.at("/var/lib/trunkline")
     }
+    /// Held by the process of this name that works here: one of a kind.
+    pub fn lock(&self, name: &str) -> PathBuf {
+        self.state_dir().join(format!("{name}.lock"))
+    }
     /// Recordings.
     pub fn recordings(&self) -> PathBuf {
         self.at("/var/lib/trunkline/recordings")

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use acd::CallRecord;
 use anyhow::Context;
 use call::Cause;
 use rusqlite::{Connection, OpenFlags, params};
+use tokio::sync::oneshot;
 
 use crate::paths::Paths;
 
@@ -55,14 +60,21 @@ insert or replace into calls values
 enum Order {
     Put(Box<CallRecord>),
     /// Answered once everything before is committed.
-    Flush(SyncSender<()>),
+    Flush(oneshot::Sender<()>),
 }
 
 /// The thread that writes. Putting a record twice keeps it once, so that a recovery may repeat the last ones.
 pub struct Writer {
     orders: Option<SyncSender<Order>>,
     thread: Option<JoinHandle<()>>,
+    /// Set when the process ends: a database that still fails is left, the journal has the records.
+    ending: Arc<AtomicBool>,
 }
+
+/// How long one look at a locked database takes at most.
+const BUSY: Duration = Duration::from_millis(500);
+/// How long between two attempts to write to a database that fails.
+const RETRY: Duration = Duration::from_millis(500);
 
 impl Writer {
     /// Opens or makes the database and begins to write.
@@ -73,15 +85,26 @@ impl Writer {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
+        // Numbers of callers, restricted ones too, are nobody else's to read.
+        std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o640)
+            .open(path)
+            .with_context(|| path.display().to_string())?;
         let mut connection = Connection::open(path).with_context(|| path.display().to_string())?;
+        connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.execute_batch(TABLE).with_context(|| path.display().to_string())?;
         let (orders, inbox) = sync_channel(QUEUE_MAX);
+        let ending = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&ending);
         let thread = std::thread::Builder::new()
             .name("records".into())
-            .spawn(move || write_all(&mut connection, &inbox))?;
-        Ok(Self { orders: Some(orders), thread: Some(thread) })
+            .spawn(move || write_all(&mut connection, &inbox, &ended))?;
+        Ok(Self { orders: Some(orders), thread: Some(thread), ending })
     }
 
     /// Keeps a record.
@@ -93,20 +116,22 @@ impl Writer {
         }
     }
 
-    /// Waits until everything that was put is in the database.
-    pub fn flush(&self) {
-        let (done, wait) = sync_channel(1);
+    /// Resolves when everything that was put is in the database, with an error when it never will be.
+    pub fn flush(&self) -> oneshot::Receiver<()> {
+        let (done, wait) = oneshot::channel();
         if let Some(orders) = &self.orders
-            && orders.send(Order::Flush(done)).is_ok()
+            && orders.send(Order::Flush(done)).is_err()
         {
-            let _ = wait.recv();
+            tracing::error!("the thread that writes records is gone; the journal has them");
         }
+        wait
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
         self.orders = None;
+        self.ending.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -115,16 +140,24 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(connection: &mut Connection, inbox: &Receiver<Order>) {
+fn write_all(connection: &mut Connection, inbox: &Receiver<Order>, ending: &AtomicBool) {
     while let Ok(first) = inbox.recv() {
         let group: Vec<Order> =
             core::iter::once(first).chain(inbox.try_iter().take(GROUP_MAX - 1)).collect();
         // A database that fails for a while must not lose what is committed nowhere else.
-        let mut pause_millis = 100;
+        let mut said = false;
         while let Err(error) = write_group(connection, &group) {
-            tracing::error!(%error, "records could not be written; trying again");
-            std::thread::sleep(core::time::Duration::from_millis(pause_millis));
-            pause_millis = (pause_millis * 2).min(5_000);
+            if ending.load(Ordering::Acquire) {
+                tracing::error!(%error, "records were not written; the journal has them for the next start");
+                return;
+            }
+            if !core::mem::replace(&mut said, true) {
+                tracing::error!(%error, "records cannot be written; trying again until they are");
+            }
+            std::thread::sleep(RETRY);
+        }
+        if said {
+            tracing::info!("records are written again");
         }
         for order in group {
             if let Order::Flush(done) = order {
@@ -379,7 +412,7 @@ mod tests {
         for number in [1, 2, 3, 1] {
             writer.put(record(number));
         }
-        writer.flush();
+        writer.flush().blocking_recv().unwrap();
         drop(writer);
         let mut out = Vec::new();
         let count = export(&path, i64::MIN, 1_700_000_003_000_000, &mut out).unwrap();
@@ -393,6 +426,26 @@ mod tests {
              2023-11-14T22:15:00.500Z,1500,0,\"sales, east\",,,,,lost_queue,cause 16,16,public_local,no"
         );
         assert!(lines[2].contains(",restricted,"));
+    }
+
+    /// Whoever looks into the database with a tool of his own holds up neither the call centre nor its end.
+    #[test]
+    fn a_locked_database_is_waited_for_beside_the_call_centre_and_not_at_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records.db");
+        let writer = Writer::open(&path).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("begin immediate").unwrap();
+        writer.put(record(1));
+        let mut flushed = writer.flush();
+        assert!(flushed.try_recv().is_err(), "nothing can be written yet");
+        other.execute_batch("commit").unwrap();
+        flushed.blocking_recv().unwrap();
+        other.execute_batch("begin immediate").unwrap();
+        writer.put(record(2));
+        drop(writer);
+        other.execute_batch("commit").unwrap();
+        assert_eq!(export(&path, i64::MIN, i64::MAX, &mut Vec::new()).unwrap(), 1);
     }
 
     #[test]

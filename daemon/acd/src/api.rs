@@ -139,6 +139,7 @@ impl Acd {
                         None => "gone",
                     },
                     "state": agent.state.word(),
+                    "reason": agent.state.reason(),
                     "for_millis": now.saturating_sub(agent.since_us) / 1000,
                     "call": agent.state.work().and_then(|work| self.call_of(work)),
                     "calls": agent.calls,

@@ -4,8 +4,9 @@
 pub const AGENTS_MAX: usize = 10_000;
 /// Campaigns configured.
 pub const CAMPAIGNS_MAX: usize = 1_000;
-/// Contacts in one list.
-pub const CONTACTS_MAX: usize = 10_000_000;
+/// Contacts in one list. A list is loaded, and every minute written down, in one step of the call centre: one that
+/// is longer would keep it away from its callers for longer than the call server waits (2 s).
+pub const CONTACTS_MAX: usize = 250_000;
 /// Nodes in one flow.
 pub const NODES_MAX: usize = 1_000;
 /// Calls in the house at once: two for each channel of 64 spans, for legs that are ending while new ones begin.

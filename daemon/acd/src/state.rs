@@ -83,6 +83,13 @@ impl AgentState {
             Self::Paused { .. } => "paused",
         }
     }
+    /// Why he takes no calls, when that was said.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Offline { reason } | Self::Paused { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
     /// What he has, or is meant for.
     pub const fn work(&self) -> Option<Work> {
         match self {

@@ -84,6 +84,13 @@ impl Keeper {
             anyhow::anyhow!("[acd] {}", lines.join("; "))
         };
         let mut found = Recovered { records: Vec::new(), steps: 0 };
+        // What was decided just before the newest snapshot may not have reached the database either.
+        let before = back.before.as_deref().unwrap_or_default();
+        for payload in Records::of(before, SCHEMA) {
+            if let Ok(Entry::Step { actions, .. }) = serde_json::from_slice::<Entry>(payload) {
+                found.records.extend(actions.into_iter().filter_map(record_of));
+            }
+        }
         let mut acd: Option<Acd> = None;
         let mut heard = Heard::default();
         for (path, octets) in &back.files {
@@ -99,12 +106,7 @@ impl Keeper {
                         if let Some(acd) = &mut acd {
                             acd.apply(*patch);
                         }
-                        found.records.extend(actions.into_iter().filter_map(
-                            |action| match action {
-                                Action::Record(record) => Some(record),
-                                _ => None,
-                            },
-                        ));
+                        found.records.extend(actions.into_iter().filter_map(record_of));
                     }
                     Err(error) => {
                         tracing::error!(path = %path.display(), %error, "a record of the journal is not ours");
@@ -209,6 +211,13 @@ impl Keeper {
         self.journal.turn(&snapshot_of(&self.acd, self.heard))?;
         let appended = self.journal.appended();
         Ok(self.synced(appended))
+    }
+}
+
+fn record_of(action: Action) -> Option<CallRecord> {
+    match action {
+        Action::Record(record) => Some(record),
+        _ => None,
     }
 }
 

@@ -12,7 +12,6 @@ use std::path::Path;
 use std::time::{Duration, Instant as HostInstant, SystemTime, UNIX_EPOCH};
 
 use acd::{ApiRequest, Input};
-use anyhow::Context;
 use call::CallEvent;
 use protocol::Fault;
 use protocol::client::{ClientError, Message};
@@ -20,9 +19,11 @@ use protocol::server::{Access, Output, Request, Server, Settings as ServerSettin
 use serde_json::{Value, json};
 use tdm::Instant;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use crate::alone::Alone;
 use crate::door::Allow;
 use crate::journal::JournalError;
 use crate::paths::Paths;
@@ -35,6 +36,10 @@ use socket::Socket;
 const RECONNECT: Duration = Duration::from_millis(200);
 /// How long what is no promise may wait for the disk.
 const SYNC: Duration = Duration::from_millis(50);
+/// How long the database may take for the last records at the end.
+const FLUSH_AT_END: Duration = Duration::from_secs(3);
+/// When a call server that is not reached is spoken of.
+const UNREACHED: Duration = Duration::from_secs(2);
 /// How long between two snapshots.
 const SNAPSHOT: Duration = Duration::from_secs(60);
 /// The methods of `acd.sock` beside the server's own.
@@ -108,6 +113,11 @@ struct Shell {
     acknowledge_next: Option<(u64, u64)>,
     /// A `time` event that is worked through when no promise waits.
     time_taken: Option<u64>,
+    /// Ends when the database has every record so far; a snapshot follows.
+    flushing: Option<oneshot::Receiver<()>>,
+    /// Since when the call server is not reached, and whether that was said.
+    unreached_since: Option<(HostInstant, bool)>,
+    _alone: Alone,
 }
 
 /// What the loop waited for.
@@ -118,6 +128,7 @@ enum Woken {
     Timer,
     Ping,
     Snapshot,
+    Flushed(bool),
     Stop,
 }
 
@@ -125,7 +136,8 @@ impl Shell {
     fn open(settings: acd::Settings, paths: &Paths) -> anyhow::Result<Self> {
         let allow = Allow::parse(settings.allow.iter().map(String::as_str))?;
         let state = paths.state_dir();
-        std::fs::create_dir_all(&state).with_context(|| state.display().to_string())?;
+        // Before the journal is looked at: two that write it would lose what either promised.
+        let alone = Alone::take(&paths.lock("acd"), "acd")?;
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = u64::try_from(wall.as_nanos() & u128::from(u64::MAX)).unwrap_or_default()
             ^ u64::from(std::process::id());
@@ -155,6 +167,9 @@ impl Shell {
             acknowledging: None,
             acknowledge_next: None,
             time_taken: None,
+            flushing: None,
+            unreached_since: None,
+            _alone: alone,
         })
     }
 
@@ -180,6 +195,7 @@ impl Shell {
                 () = tokio::time::sleep(wait) => Woken::Timer,
                 _ = ping.tick() => Woken::Ping,
                 _ = snapshot.tick() => Woken::Snapshot,
+                flushed = flushed(&mut self.flushing) => Woken::Flushed(flushed),
                 _ = terminate.recv() => Woken::Stop,
                 _ = interrupt.recv() => Woken::Stop,
             };
@@ -199,19 +215,33 @@ impl Shell {
                 }
                 Woken::Timer => self.time_passed()?,
                 Woken::Ping => self.ping()?,
-                Woken::Snapshot => {
-                    // Records of the file before last are gone then: they must be in the database.
-                    self.writer.flush();
-                    let due = self.keeper.snapshot()?;
-                    self.carry_out(due);
+                // Records of the file before last are gone then: they must be in the database. A database that
+                // fails meanwhile delays the snapshot and nothing else.
+                Woken::Snapshot if self.flushing.is_none() => {
+                    self.flushing = Some(self.writer.flush());
+                }
+                Woken::Snapshot => {}
+                Woken::Flushed(written) => {
+                    self.flushing = None;
+                    if written {
+                        let due = self.keeper.snapshot()?;
+                        self.carry_out(due);
+                    }
                 }
                 Woken::Stop => break,
             }
         }
-        let due = self.keeper.snapshot()?;
-        self.carry_out(due);
+        self.end().await
+    }
+
+    /// A last snapshot, if the database has the records; else the journal keeps them for the next start.
+    async fn end(mut self) -> anyhow::Result<()> {
+        let flushed = tokio::time::timeout(FLUSH_AT_END, self.writer.flush()).await;
+        if matches!(flushed, Ok(Ok(()))) {
+            let due = self.keeper.snapshot()?;
+            self.carry_out(due);
+        }
         self.after_each()?;
-        self.writer.flush();
         tracing::info!("the call centre ends; calls stay with the call server");
         Ok(())
     }
@@ -276,10 +306,11 @@ impl Shell {
         let (link, welcome, goes_on) = match Link::connect(path, !self.humble, same, heard).await {
             Ok(connected) => connected,
             Err(error) => {
-                tracing::debug!(%error, "the call server is not reached");
+                self.not_reached(path, &error);
                 return Ok(());
             }
         };
+        self.unreached_since = None;
         tracing::info!(instance = welcome.instance, goes_on, "connected to the call server");
         self.heard_at = HostInstant::now();
         let own_life = same == Some(link.instance());
@@ -300,6 +331,16 @@ impl Shell {
             self.step(now, heard, Input::MediaResumed)?;
         }
         Ok(())
+    }
+
+    /// Said once, when it is no mere moment between two lives of the call server.
+    fn not_reached(&mut self, path: &Path, error: &ClientError) {
+        let (since, said) = self.unreached_since.get_or_insert((HostInstant::now(), false));
+        if !*said && since.elapsed() >= UNREACHED {
+            *said = true;
+            let path = path.display();
+            tracing::warn!(%path, %error, "the call server is not reached: is it running, and does its `allow` have this user?");
+        }
     }
 
     fn media_says(&mut self, message: Message) -> anyhow::Result<()> {
@@ -463,8 +504,13 @@ impl Shell {
             return Err(bad("`file` is a name of letters, digits, points and hyphens".into()));
         }
         let path = self.lists.join(name);
-        let csv = std::fs::read_to_string(&path)
+        let octets = std::fs::read(&path)
             .map_err(|error| bad(format!("{}: {error}", path.display())))?;
+        let csv = String::from_utf8(octets).map_err(|error| {
+            let before = error.as_bytes().get(..error.utf8_error().valid_up_to());
+            let line = before.unwrap_or_default().iter().filter(|&&c| c == b'\n').count() + 1;
+            bad(format!("{}: line {line} is not in UTF-8: save the list as UTF-8", path.display()))
+        })?;
         params.insert("csv".into(), Value::String(csv));
         Ok(params)
     }
@@ -474,6 +520,14 @@ impl Shell {
 async fn next_of(link: &mut Option<Link>) -> Result<Message, ClientError> {
     match link {
         Some(link) => link.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the database has everything; waits for ever when nobody asked.
+async fn flushed(flushing: &mut Option<oneshot::Receiver<()>>) -> bool {
+    match flushing {
+        Some(flushing) => flushing.await.is_ok(),
         None => std::future::pending().await,
     }
 }

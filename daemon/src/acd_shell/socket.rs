@@ -97,10 +97,7 @@ impl Socket {
     }
 
     fn accept(&mut self, now_us: u64, stream: UnixStream) {
-        let admitted =
-            stream.peer_cred().is_ok_and(|peer| self.allow.admits(peer.uid(), peer.gid()));
-        if !admitted {
-            tracing::warn!("a connection was refused: its user is not in `allow`");
+        if !self.allow.admits_peer(&stream) {
             return;
         }
         let connection = self.next;

@@ -284,6 +284,26 @@ fn a_killed_shell_is_followed_by_one_that_goes_on_where_it_was() {
     assert!(String::from_utf8(csv).unwrap().contains(",busy,cause 17,17,user,no"));
 }
 
+/// Two that write one journal would lose what either promised: the second does not even look at it.
+#[test]
+fn a_second_call_centre_on_the_same_root_is_refused_and_harms_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let first = Running::start(&paths);
+    let mut asks = client(&paths);
+    let load = json!({"campaign": "autumn", "csv": "1\n2\n", "key": "k1"});
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let second = runtime.block_on(async { super::Shell::open(settings(), &paths).err() });
+    let told = second.expect("refused").to_string();
+    assert!(told.contains("another `trunkline acd` works here"), "{told}");
+    assert_eq!(ask(&mut asks, "list_load", load).unwrap()["rows"], 2);
+    first.kill();
+    let successor = Running::start(&paths);
+    let campaigns = ask(&mut client(&paths), "campaigns", json!({})).unwrap();
+    assert_eq!(campaigns["campaigns"][0]["contacts"], 2, "{campaigns}");
+    successor.kill();
+}
+
 #[test]
 fn without_a_call_server_the_socket_still_answers_and_paths_are_no_names() {
     let folder = tempfile::tempdir().unwrap();

@@ -32,6 +32,7 @@ use protocol::calls;
 use protocol::server::{Server, Settings};
 
 use crate::config::{BoardAddress, Config};
+use crate::alone::Alone;
 use crate::door::{Allow, Door};
 use crate::paths::Paths;
 use board_work::BoardRings;
@@ -62,6 +63,7 @@ fn lead_millis(ring: u8) -> u32 {
 /// It cannot start: what is missing.
 pub fn run(config: &Config, config_path: &Path, paths: &Paths, prompts: &Prompts) -> Result<()> {
     let signals = crate::signals::Signals::take()?;
+    let _alone = Alone::take(&paths.lock("media"), "media")?;
     let mut plan = Plan::new(config, prompts)?;
     for board in &mut plan.boards {
         if let BoardAddress::VfioUser(path) = &mut board.address {

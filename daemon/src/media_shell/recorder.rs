@@ -35,7 +35,7 @@ impl RecorderWork {
     /// # Errors
     /// It cannot be made.
     pub fn new(rings: Vec<rtrb::Consumer<Recorded>>, folder: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
+        crate::alone::make_private(folder)?;
         let folder = folder.to_owned();
         Ok(Self { rings, folder, waiting: BTreeMap::new(), open: BTreeMap::new() })
     }

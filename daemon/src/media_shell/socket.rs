@@ -304,7 +304,7 @@ fn ring_counters(counters: &Counters) -> Value {
 /// Counts this start of the process, in a file: no two instances have the same number.
 pub(super) fn next_instance(path: &Path) -> Result<u32> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
     let before = match std::fs::read_to_string(path) {
         Ok(text) => text.trim().parse::<u32>().with_context(|| {
@@ -315,7 +315,8 @@ pub(super) fn next_instance(path: &Path) -> Result<u32> {
     };
     let instance = before.wrapping_add(1).max(1);
     let beside = path.with_extension("new");
-    std::fs::write(&beside, format!("{instance}\n"))?;
+    std::fs::write(&beside, format!("{instance}\n"))
+        .with_context(|| format!("{}: make room or give rights there", beside.display()))?;
     std::fs::rename(&beside, path).with_context(|| path.display().to_string())?;
     Ok(instance)
 }
