@@ -310,6 +310,10 @@ struct Scene {
     active: u32,
     steady: u32,
     low: u32,
+    /// Of the frames with sound: harmonic as a voice is, within a tone, and the sum of their strongest peaks' shares.
+    voiced: u32,
+    tonal: u32,
+    first_share: f32,
     loud: f32,
     quiet_frames: u32,
 }
@@ -321,9 +325,20 @@ const SCENE_WAIT_FRAMES: u32 = 50;
 const SCENE_FRAMES_MIN: u32 = 70;
 /// Frames of quiet that end a scene.
 const SCENE_QUIET_FRAMES: u32 = 250;
-/// Share of steady frames that makes music, and share of low frames that makes speech.
-const STEADY_SHARE: f32 = 0.42;
-const LOW_SHARE: f32 = 0.12;
+/// A voice pauses and moves on; music holds its tones and has no pauses. Its share of steady frames is above this and
+/// so many times the share of low frames.
+const MUSIC_STEADY_SHARE: f32 = 0.02;
+const MUSIC_STEADY_OVER_LOW: f32 = 1.17;
+/// A harmonic frame, as [`crate::voice`] has it.
+const VOICED_PEAK_SHARE: f32 = 0.3;
+const VOICED_LOW_SHARE: f32 = 0.5;
+/// What neither holds a tone nor pauses, or holds none and is hardly ever harmonic, is the noise of a room or a line …
+const HISS_STEADY_SHARE: f32 = 0.12;
+const HISS_LOW_SHARE: f32 = 0.05;
+const HISS_VOICED_SHARE: f32 = 0.47;
+/// … and what is one tone nearly all of the time is a hum.
+const HUM_FIRST_SHARE: f32 = 0.78;
+const HUM_TONAL_SHARE: f32 = 0.9;
 
 impl Scene {
     fn take(&mut self, frame: &Frame, tone: Option<&Tone>, is_voice: bool) -> Option<Sound> {
@@ -355,15 +370,38 @@ impl Scene {
         } else {
             self.active = self.active.saturating_add(1);
             self.steady = self.steady.saturating_add(u32::from(is_steady));
+            let is_voiced =
+                frame.first_share > VOICED_PEAK_SHARE && frame.low_share > VOICED_LOW_SHARE;
+            self.voiced = self.voiced.saturating_add(u32::from(is_voiced));
+            self.tonal = self.tonal.saturating_add(u32::from(tone.is_some()));
+            self.first_share += frame.first_share;
         }
         // Music does not wait; who has spoken and waits has spoken.
         let is_over = self.quiet_frames >= SCENE_WAIT_FRAMES && self.active >= SCENE_FRAMES_MIN;
         if self.active < SCENE_FRAMES && !is_over {
             return None;
         }
-        let steady = self.steady as f32 / self.active as f32;
-        let low = self.low as f32 / self.frames as f32;
-        let is_music = steady > STEADY_SHARE || (low < LOW_SHARE && steady > 0.5 * STEADY_SHARE);
+        let sound = self.judge();
+        if sound.is_none() {
+            // Noise: what comes after it is judged by itself.
+            *self = Self { hz: self.hz, ..Self::default() };
+        }
+        sound
+    }
+
+    fn judge(&self) -> Option<Sound> {
+        let active = self.active.max(1) as f32;
+        let steady = self.steady as f32 / active;
+        let low = self.low as f32 / self.frames.max(1) as f32;
+        let voiced = self.voiced as f32 / active;
+        let is_hiss =
+            steady < HISS_STEADY_SHARE && (low < HISS_LOW_SHARE || voiced < HISS_VOICED_SHARE);
+        let is_hum = self.first_share > HUM_FIRST_SHARE * active
+            && self.tonal as f32 > HUM_TONAL_SHARE * active;
+        if is_hiss || is_hum {
+            return None;
+        }
+        let is_music = steady > MUSIC_STEADY_SHARE + MUSIC_STEADY_OVER_LOW * low;
         Some(if is_music { Sound::Music } else { Sound::Announcement })
     }
 }
