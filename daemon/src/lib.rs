@@ -19,6 +19,7 @@ pub mod far_ends;
 pub mod house;
 pub mod journal;
 pub mod media_shell;
+pub mod number;
 pub mod path;
 pub mod paths;
 pub mod prompts;

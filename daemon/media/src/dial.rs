@@ -114,9 +114,12 @@ impl Media {
         let Some(index) = self.groups.iter().position(|g| g.settings.name == group) else {
             return Err(bad_value("group", format!("there is no group named {group}")));
         };
-        let (span, timeslot) = self.take_channel(index)?;
-        let calling =
-            calling.or_else(|| self.groups.get(index).and_then(|g| g.settings.number.clone()));
+        let (index, span, timeslot) = self.take_channel_or_overflow(index)?;
+        let own = self.groups.get(index).map(|g| (&g.settings.number, g.settings.number_always));
+        let calling = match own {
+            Some((Some(number), always)) if always || calling.is_none() => Some(number.clone()),
+            _ => calling,
+        };
         let call = match call {
             Some(call) => call,
             None => self.next_call(),
@@ -134,6 +137,33 @@ impl Media {
         leg.calling = calling;
         self.enrol(leg);
         Ok((id, call))
+    }
+
+    /// A channel of this group, else of the one it overflows into, and so on: the settings know no circle. The
+    /// refusal is the first group's, which is what was asked for.
+    fn take_channel_or_overflow(
+        &mut self,
+        first: usize,
+    ) -> Result<(usize, usize, Timeslot), Refusal> {
+        let refusal = match self.take_channel(first) {
+            Ok((span, timeslot)) => return Ok((first, span, timeslot)),
+            Err(refusal) => refusal,
+        };
+        let mut index = first;
+        while let Some(next) = self.overflow_of(index) {
+            if let Ok((span, timeslot)) = self.take_channel(next) {
+                if let Some(group) = self.groups.get_mut(first) {
+                    group.overflowed += 1;
+                }
+                return Ok((next, span, timeslot));
+            }
+            index = next;
+        }
+        Err(refusal)
+    }
+    fn overflow_of(&self, index: usize) -> Option<usize> {
+        let name = self.groups.get(index)?.settings.overflow.as_ref()?;
+        self.groups.iter().position(|group| group.settings.name == *name)
     }
 
     fn take_channel(&mut self, index: usize) -> Result<(usize, Timeslot), Refusal> {
@@ -166,6 +196,8 @@ impl Media {
     /// Sends the SETUP of a placed leg and starts its clocks.
     pub(crate) fn send_setup(&mut self, id: LegId, no_answer_millis: u32) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
+        let group = self.groups.get(leg.group).and_then(|g| g.settings.no_answer_millis);
+        let no_answer_millis = group.map_or(no_answer_millis, |most| most.min(no_answer_millis));
         leg.dialled.no_answer_millis = no_answer_millis;
         self.set_timer(Timer::Leg(id, LegTimer::NoAnswer), no_answer_millis);
         self.set_timer(Timer::Leg(id, LegTimer::Stuck), self.settings.timing.stuck_dialling_millis);
@@ -181,6 +213,13 @@ impl Media {
     fn order_call(&mut self, id: LegId) {
         let Some(leg) = self.legs.get(&id) else { return };
         let (Some(span), Some(channel)) = (self.spans.get(leg.span), leg.channel) else { return };
+        let numbers = self.groups.get(leg.group).map(|group| &group.settings.numbers);
+        let called =
+            numbers.map_or_else(|| leg.called.clone(), |n| n.called_out.apply(&leg.called));
+        let calling = leg.calling.as_ref().map(|calling| match numbers {
+            Some(numbers) => numbers.calling_out.apply(calling),
+            None => calling.clone(),
+        });
         let order = Order::Call(Outgoing {
             key: leg.key,
             // A network settles the channel with its SETUP; a user leaves it the choice. Q.931, §5.1.2, §5.2.3.1.
@@ -188,8 +227,8 @@ impl Media {
                 timeslot: channel.timeslot,
                 exclusive: span.side == Side::Network,
             },
-            called: leg.called.clone(),
-            calling: leg.calling.clone(),
+            called,
+            calling,
             name: None,
             redirecting: None,
             law: span.law,

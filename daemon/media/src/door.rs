@@ -35,7 +35,7 @@ impl Door {
 
 impl Media {
     /// SETUP came in.
-    pub(crate) fn incoming(&mut self, span: usize, incoming: IncomingCall) {
+    pub(crate) fn incoming(&mut self, span: usize, mut incoming: IncomingCall) {
         if self.keys.contains_key(&(span, incoming.key)) {
             self.counters.stray_events += 1;
             return;
@@ -43,6 +43,9 @@ impl Media {
         let group = self.spans.get(span).and_then(|s| s.group);
         if let Some(group) = group.and_then(|g| self.groups.get_mut(g)) {
             group.offered += 1;
+            let numbers = &group.settings.numbers;
+            incoming.called = numbers.called_in.apply(&incoming.called);
+            incoming.calling = incoming.calling.map(|n| numbers.calling_in.apply(&n));
         }
         match self.admit(span, group, &incoming) {
             Ok((group, channel)) => self.let_in(span, group, channel, incoming),
@@ -90,13 +93,13 @@ impl Media {
 
     /// Whether an outgoing call on a channel gives way to an incoming one: the far end has not answered it yet, so
     /// it will be refused or moved. (Q.931, annex D: the network's call keeps the channel.)
-    fn gives_way(&self, leg: LegId) -> bool {
+    pub(crate) fn gives_way(&self, leg: LegId) -> bool {
         self.legs.get(&leg).is_some_and(|leg| {
             leg.direction == Direction::Outbound && leg.state == State::Dialling && !leg.settled
         })
     }
 
-    fn displace(&mut self, id: LegId) {
+    pub(crate) fn displace(&mut self, id: LegId) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         if let Some(channel) = leg.channel.take() {
             leg.dialled.collisions.push(channel);

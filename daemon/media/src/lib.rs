@@ -36,6 +36,7 @@ mod names;
 mod outcome;
 mod play;
 mod record;
+mod rewrite;
 mod settings;
 mod signal;
 mod switch;
@@ -47,8 +48,9 @@ mod view;
 
 pub use engine::Engine;
 pub use machine::{Media, Output, RecorderOrder};
+pub use rewrite::{Pattern, PatternError, Rewrite, Rule};
 pub use settings::{
-    CallRate, GroupSettings, Limits, MediaSettings, Orphan, SettingsError, Signalling,
-    SpanSettings, Timing,
+    CallRate, GroupSettings, Hunt, Limits, MediaSettings, Numbers, Orphan, SettingsError,
+    Signalling, SpanSettings, Timing,
 };
 pub use view::{Counters, GroupStatus, SpanStatus, Status};

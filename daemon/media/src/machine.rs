@@ -175,6 +175,7 @@ impl Media {
                 refused: 0,
                 dialled: 0,
                 answered: 0,
+                overflowed: 0,
             }
         });
         let mut timers = Timers::new();

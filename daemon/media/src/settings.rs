@@ -8,6 +8,7 @@ use signalling::{PriSettings, Side, Timeslots};
 use tdm::{Law, SpanId, Timeslot};
 
 use crate::names::Names;
+use crate::rewrite::Rewrite;
 
 /// Everything the call server is told at its start.
 #[derive(Clone, Debug)]
@@ -106,6 +107,62 @@ pub struct GroupSettings {
     pub rate: Option<CallRate>,
     /// Who calls, when a dial does not say.
     pub number: Option<Number>,
+    /// That number is shown whatever a dial says: the exchange rejects others.
+    pub number_always: bool,
+    /// In which order channels are tried.
+    pub hunt: Hunt,
+    /// What becomes of numbers on their way out and in.
+    pub numbers: Numbers,
+    /// Where a call goes that finds no channel here, or this group out of service, full or too fast.
+    pub overflow: Option<String>,
+    /// No call of ours rings longer here, whatever a dial says.
+    pub no_answer_millis: Option<u32>,
+}
+
+impl GroupSettings {
+    /// A group over these spans, without limits of its own.
+    pub fn new(name: impl Into<String>, spans: Vec<SpanId>) -> Self {
+        Self {
+            name: name.into(),
+            spans,
+            capacity: None,
+            rate: None,
+            number: None,
+            number_always: false,
+            hunt: Hunt::default(),
+            numbers: Numbers::default(),
+            overflow: None,
+            no_answer_millis: None,
+        }
+    }
+}
+
+/// In which order the channels of a group are tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hunt {
+    /// From the edge opposite to the far end's: a network upwards, a user downwards; within the nearer half the
+    /// one that rested longest first. The two ends seldom meet.
+    #[default]
+    Opposite,
+    /// From the lowest.
+    Up,
+    /// From the highest.
+    Down,
+    /// The one that rested longest, wherever it is.
+    LongestIdle,
+}
+
+/// What a group makes of numbers: see [`Rewrite`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Whom we call.
+    pub called_out: Rewrite,
+    /// Who we say calls.
+    pub calling_out: Rewrite,
+    /// Whom the far end wants.
+    pub called_in: Rewrite,
+    /// Who calls us.
+    pub calling_in: Rewrite,
 }
 
 /// A token bucket.
@@ -234,6 +291,10 @@ pub enum SettingsError {
     EmptyGroup { group: String },
     #[error("group {group}: capacity and call rate must be at least 1")]
     NoCapacity { group: String },
+    #[error("group {group} overflows into {overflow}, which does not exist")]
+    NoSuchOverflow { group: String, overflow: String },
+    #[error("group {group} overflows into itself by way of others")]
+    OverflowLoop { group: String },
     #[error("prompt {prompt} is named twice")]
     PromptTwice { prompt: String },
     #[error("more than 65,535 prompts")]
@@ -254,6 +315,7 @@ impl MediaSettings {
     pub fn check(&self) -> Result<(), SettingsError> {
         self.check_spans()?;
         self.check_groups()?;
+        self.check_overflow()?;
         self.check_names()?;
         self.check_numbers()?;
         Names::new(self).map(drop)
@@ -302,6 +364,24 @@ impl MediaSettings {
                         group: group(),
                         other: group(),
                     });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every overflow leads somewhere, and none comes back.
+    fn check_overflow(&self) -> Result<(), SettingsError> {
+        for first in &self.groups {
+            let mut at = first;
+            // As many steps as there are groups: one more, and a group was met twice.
+            for step in 0..=self.groups.len() {
+                let Some(overflow) = &at.overflow else { break };
+                let next = self.groups.iter().find(|group| group.name == *overflow);
+                let (group, overflow) = (at.name.clone(), overflow.clone());
+                at = next.ok_or(SettingsError::NoSuchOverflow { group, overflow })?;
+                if step == self.groups.len() {
+                    return Err(SettingsError::OverflowLoop { group: first.name.clone() });
                 }
             }
         }

@@ -97,8 +97,15 @@ impl Media {
         if leg.direction == Direction::Inbound || leg.state == State::Ending {
             return leg.state != State::Ending;
         }
-        let Some(span) = self.spans.get_mut(leg.span) else { return false };
+        let Some(span) = self.spans.get(leg.span) else { return false };
         let channel = Channel { span: span.id, timeslot };
+        // The far end gave it a channel another call of ours asked for and did not get yet.
+        let rival = span.slot(timeslot).and_then(|slot| slot.leg).filter(|rival| *rival != id);
+        if let Some(rival) = rival.filter(|rival| self.gives_way(*rival)) {
+            self.displace(rival);
+        }
+        let Some(leg) = self.legs.get_mut(&id) else { return false };
+        let Some(span) = self.spans.get_mut(leg.span) else { return false };
         if leg.channel != Some(channel) {
             match span.slot_mut(timeslot) {
                 Some(slot) if slot.leg.is_none() => slot.leg = Some(id),

@@ -5,7 +5,7 @@ use signalling::{LegKey, Side};
 use tdm::{Alarms, Channel, Instant, Law, SpanId, TIMESLOTS, Timeslot};
 
 use crate::bucket::Bucket;
-use crate::{Engine, GroupSettings, SpanSettings};
+use crate::{Engine, GroupSettings, Hunt, SpanSettings};
 
 /// One B-channel.
 #[derive(Clone, Copy, Debug, Default)]
@@ -126,21 +126,31 @@ impl Span {
         self.slots().filter(|(_, s)| s.leg.is_some()).count()
     }
     /// The best channel of this span for an outgoing call, with its rank; lower is better.
-    fn best(&self, now: Instant, guard_millis: u32) -> Option<(Rank, Timeslot)> {
+    fn best(
+        &self,
+        hunt: Hunt,
+        now: Instant,
+        guard_millis: u32,
+        but: &[Channel],
+    ) -> Option<(Rank, Timeslot)> {
         let len = self.slots().count();
         let ranked = self.slots().enumerate().filter_map(|(n, (timeslot, slot))| {
             let rests = slot
                 .released
                 .is_some_and(|at| now.micros_since(at) < u64::from(guard_millis) * 1000);
-            if self.state(slot) != ChannelState::Idle || rests {
+            let excluded = but.contains(&self.channel(timeslot));
+            if self.state(slot) != ChannelState::Idle || rests || excluded {
                 return None;
             }
-            let from_our_edge = match self.side {
-                Side::User => len - 1 - n,
-                Side::Network => n,
+            let from_top = len - 1 - n;
+            let from_our_edge = match (hunt, self.side) {
+                (Hunt::Up, _) | (Hunt::Opposite | Hunt::LongestIdle, Side::Network) => n,
+                (Hunt::Down, _) | (Hunt::Opposite | Hunt::LongestIdle, Side::User) => from_top,
             };
-            let far_half = from_our_edge >= len.div_ceil(2);
-            Some((Rank { far_half, released: slot.released, from_our_edge }, timeslot))
+            let far_half = hunt == Hunt::Opposite && from_our_edge >= len.div_ceil(2);
+            let rests_count = matches!(hunt, Hunt::Opposite | Hunt::LongestIdle);
+            let released = slot.released.filter(|_| rests_count);
+            Some((Rank { far_half, released, from_our_edge }, timeslot))
         });
         ranked.min_by_key(|&(rank, _)| rank)
     }
@@ -168,6 +178,8 @@ pub(crate) struct Group {
     pub(crate) refused: u64,
     pub(crate) dialled: u64,
     pub(crate) answered: u64,
+    /// Calls that went to the overflow group instead.
+    pub(crate) overflowed: u64,
 }
 
 impl Group {
@@ -183,8 +195,8 @@ impl Group {
             .iter()
             .filter_map(|&index| {
                 let span = spans.get(index)?;
-                let (rank, timeslot) = span.best(now, guard_millis)?;
-                (!but.contains(&span.channel(timeslot))).then_some((rank, index, timeslot))
+                let (rank, timeslot) = span.best(self.settings.hunt, now, guard_millis, but)?;
+                Some((rank, index, timeslot))
             })
             .min_by_key(|&(rank, index, _)| (rank, index))
             .map(|(_, index, timeslot)| (index, timeslot))

@@ -44,6 +44,8 @@ pub struct GroupStatus {
     pub dialled: u64,
     /// Calls answered since the start, both directions.
     pub answered: u64,
+    /// Calls that found no place here and went to the overflow group.
+    pub overflowed: u64,
 }
 
 /// How a span stands.
@@ -110,6 +112,7 @@ impl Media {
             refused: g.refused,
             dialled: g.dialled,
             answered: g.answered,
+            overflowed: g.overflowed,
         });
         let spans = self.spans.iter().map(|s| SpanStatus {
             span: s.id.number() as u8,

@@ -9,4 +9,4 @@ mod tests;
 
 pub use fault::{Fault, Faults};
 pub use frame::{Control, Frame, FrameError, Supervisory};
-pub use link::{Link, LinkEvent, LinkOutput, QUEUE_MESSAGES_MAX};
+pub use link::{Link, LinkEvent, LinkOutput, QUEUE_MESSAGES_MAX, Traffic};

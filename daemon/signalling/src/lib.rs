@@ -33,6 +33,7 @@
 //! ```
 
 mod dialect;
+pub mod ladder;
 pub mod lapd;
 pub mod pcap;
 pub mod pri;

@@ -38,9 +38,59 @@ pub fn record(at: Instant, side: Side, sent: bool, frame: &[u8]) -> Vec<u8> {
     record
 }
 
+/// One record of a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// When, counted from the capture's zero.
+    pub at: Instant,
+    /// The side that made the capture.
+    pub side: Side,
+    /// It sent the frame.
+    pub sent: bool,
+    /// Without FCS.
+    pub frame: &'a [u8],
+}
+
+/// The records of a capture that was made here; ends early where the file was cut. `None`: it is no such file.
+pub fn records(file: &[u8]) -> Option<impl Iterator<Item = Record<'_>>> {
+    let header = file_header();
+    let mut rest = file.strip_prefix(&header[..])?;
+    let word = |octets: &[u8]| octets.first_chunk::<4>().map(|octets| u32::from_le_bytes(*octets));
+    Some(std::iter::from_fn(move || {
+        let seconds = word(rest)?;
+        let micros = word(rest.get(4..)?)?;
+        let len = usize::try_from(word(rest.get(8..)?)?).ok()?;
+        let packet = rest.get(16..)?.get(..len)?;
+        rest = rest.get(16 + len..)?;
+        let (pseudo, frame) = packet.split_at_checked(PSEUDO_HEADER_OCTETS)?;
+        let side = if pseudo.get(6) == Some(&1) { Side::Network } else { Side::User };
+        let at = Instant::micros(u64::from(seconds) * 1_000_000 + u64::from(micros));
+        Some(Record { at, side, sent: pseudo.get(1) == Some(&4), frame })
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_written_is_read_back_up_to_where_it_was_cut() {
+        let mut file = file_header().to_vec();
+        let frames: [&[u8]; 2] = [&[2, 1, 0x7F], &[0, 1, 0x73]];
+        for (n, frame) in frames.into_iter().enumerate() {
+            file.extend(record(Instant::millis(1500), Side::Network, n == 0, frame));
+        }
+        let read = |file| records(file).map(|records| records.collect::<Vec<_>>());
+        let all = read(&file).expect("ours");
+        let at = Instant::millis(1500);
+        assert_eq!(all[0], Record { at, side: Side::Network, sent: true, frame: frames[0] });
+        assert_eq!(all[1], Record { at, side: Side::Network, sent: false, frame: frames[1] });
+        for len in 0..file.len() {
+            let count = read(&file[..len]).map(|records| records.len());
+            let whole = len.checked_sub(24).map(|len| len / 35);
+            assert_eq!(count, whole, "{len} octets");
+        }
+    }
 
     #[test]
     fn capture_is_laid_out_as_analysers_expect() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tdm::Instant;
 
-use crate::lapd::{Faults, Link, LinkEvent, LinkOutput};
+use crate::lapd::{Faults, Link, LinkEvent, LinkOutput, Traffic};
 use crate::q931::{Counters, Engine, EngineOutput};
 use crate::{InterfaceOutput, Order, PriSettings};
 
@@ -39,6 +39,10 @@ impl Interface {
     /// What went wrong on layer 2.
     pub const fn link_faults(&self) -> &Faults {
         self.link.faults()
+    }
+    /// What went over layer 2.
+    pub const fn link_traffic(&self) -> Traffic {
+        self.link.traffic()
     }
     /// What went wrong on layer 3.
     pub const fn call_counters(&self) -> Counters {

@@ -13,8 +13,8 @@ use toml::Spanned;
 
 pub use dahdi::{SpanLine, SpanLineError};
 pub use shape::{
-    Board, Clock, Config, Dialect, Emulate, EmulatedBoard, EmulatedSpan, FarEnd, FarEndKind, Group,
-    Host, Media, Orphan, Side, Signalling, Spans,
+    Board, ChannelNumbers, Clock, Config, Dialect, Emulate, EmulatedBoard, EmulatedSpan, FarEnd,
+    FarEndKind, Group, Host, Hunt, Media, Orphan, Overlap, Rule, Side, Signalling, Spans, Timers,
 };
 
 /// Something wrong in the file.
@@ -141,6 +141,17 @@ impl Config {
     }
 }
 
+/// All number rules of a group.
+pub fn rules(group: &Group) -> impl Iterator<Item = &Rule> {
+    [&group.called_out, &group.calling_out, &group.called_in, &group.calling_in]
+        .into_iter()
+        .flatten()
+}
+
+const fn is_dialled(octet: u8) -> bool {
+    matches!(octet, b'0'..=b'9' | b'*' | b'#')
+}
+
 /// Whether this names a user or a group, known here or not.
 fn may_be_allowed(entry: &str) -> bool {
     let parts = entry.split_once(':');
@@ -178,6 +189,7 @@ impl Check<'_> {
     fn all(&mut self, config: &Config) {
         let spans = self.boards(config);
         self.groups(config, &spans);
+        self.overflow(config);
         self.emulation(config);
         for entry in &config.media.allow {
             if !may_be_allowed(entry.get_ref()) {
@@ -280,6 +292,27 @@ impl Check<'_> {
                     self.at(capacity, message);
                 }
             }
+            if let Some(dialect) = &group.dialect
+                && signalling::Dialect::by_name(dialect.get_ref()).is_none()
+            {
+                let known = signalling::Dialect::ALL.map(|dialect| dialect.name).join(", ");
+                self.at(dialect, format!("no dialect `{}`: {known}", dialect.get_ref()));
+            }
+            if let Some(seconds) = &group.no_answer_seconds
+                && !(1..=3600).contains(seconds.get_ref())
+            {
+                self.at(seconds, "1 to 3600 seconds");
+            }
+            for rule in rules(group) {
+                if let Err(error) = media::Pattern::parse(rule.pattern.get_ref()) {
+                    self.at(&rule.pattern, error.to_string());
+                }
+                if let Some(prepend) = &rule.prepend
+                    && (prepend.get_ref().len() > 32 || !prepend.get_ref().bytes().all(is_dialled))
+                {
+                    self.at(prepend, "at most 32 of 0 to 9, * and #");
+                }
+            }
             for rate in [&group.calls_per_second, &group.burst].into_iter().flatten() {
                 if *rate.get_ref() == 0 {
                     self.at(rate, "must be at least 1");
@@ -291,6 +324,31 @@ impl Check<'_> {
                     || !number.get_ref().bytes().all(|c| c.is_ascii_digit()))
             {
                 self.at(number, "a number has 1 to 32 digits");
+            }
+        }
+    }
+
+    /// Every overflow leads to a group, and none comes back.
+    fn overflow(&mut self, config: &Config) {
+        let next = |name: &str| {
+            let group = config.media.group.iter().find(|g| g.name.get_ref() == name);
+            group.and_then(|group| group.overflow.as_ref())
+        };
+        for group in &config.media.group {
+            let Some(overflow) = &group.overflow else { continue };
+            if !config.media.group.iter().any(|g| g.name.get_ref() == overflow.get_ref()) {
+                self.at(overflow, format!("there is no trunk group `{}`", overflow.get_ref()));
+                continue;
+            }
+            let mut at = Some(overflow);
+            let steps = config.media.group.len();
+            let comes_back = (0..steps).any(|_| {
+                let here = at.map(|name| name.get_ref().as_str()) == Some(group.name.get_ref());
+                at = at.and_then(|name| next(name.get_ref()));
+                here
+            });
+            if comes_back {
+                self.at(overflow, "this overflow comes back to its own group");
             }
         }
     }

@@ -139,13 +139,91 @@ pub enum Signalling {
     Pri,
 }
 
-/// A national or vendor variant of Q.931.
+/// What a simulated exchange speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
     /// ETSI.
     #[default]
     EuroIsdn,
+}
+
+/// In which order the channels of a group are tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Hunt {
+    #[default]
+    Opposite,
+    Up,
+    Down,
+    LongestIdle,
+}
+
+/// Digits that do not all stand in SETUP.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Overlap {
+    /// So many digits of an outgoing call go with SETUP, the rest behind it; all when absent.
+    pub send_first: Option<u8>,
+    /// An incoming number may be incomplete: more digits are waited for.
+    pub receive: bool,
+    /// So many digits make an incoming number complete.
+    pub digits: Option<u8>,
+}
+
+/// How B-channels are numbered on the line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum ChannelNumbers {
+    #[default]
+    Timeslot,
+    Logical,
+}
+
+/// Timers and counters of a group; the standard's, by dialect and side, where absent.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[allow(missing_docs)]
+pub struct Timers {
+    pub t200_millis: Option<u32>,
+    pub t203_millis: Option<u32>,
+    pub n200: Option<u8>,
+    pub k: Option<u8>,
+    pub t302_millis: Option<u32>,
+    pub t303_millis: Option<u32>,
+    pub t305_millis: Option<u32>,
+    /// How long answered calls outlive a lost D-channel; 0 clears them at once.
+    pub t309_millis: Option<u32>,
+    pub t310_millis: Option<u32>,
+}
+
+/// A rule that rewrites numbers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Digits, `X`, `Z`, `N`, `[2-46]`, a final `.` for the rest.
+    #[serde(rename = "match")]
+    pub pattern: Spanned<String>,
+    /// Only numbers of this type.
+    #[serde(default)]
+    pub when: Option<call::NumberType>,
+    /// So many digits are taken off the front.
+    #[serde(default)]
+    pub strip: u8,
+    /// Then these are put there.
+    #[serde(default)]
+    pub prepend: Option<Spanned<String>>,
+    /// The type from now on.
+    #[serde(default, rename = "type")]
+    pub kind: Option<call::NumberType>,
+    /// The plan from now on.
+    #[serde(default)]
+    pub plan: Option<call::Plan>,
+    /// Whether it may be shown from now on.
+    #[serde(default)]
+    pub presentation: Option<call::Presentation>,
 }
 
 /// A trunk group.
@@ -161,9 +239,9 @@ pub struct Group {
     pub signalling: Signalling,
     /// Our side.
     pub side: Side,
-    /// The variant.
+    /// The variant; `euroisdn` when absent.
     #[serde(default)]
-    pub dialect: Dialect,
+    pub dialect: Option<Spanned<String>>,
     /// Calls at a time; all channels when absent.
     #[serde(default)]
     pub capacity: Option<Spanned<u16>>,
@@ -176,6 +254,39 @@ pub struct Group {
     /// Who calls, when a dial does not say.
     #[serde(default)]
     pub number: Option<Spanned<String>>,
+    /// That number is shown whatever a dial says.
+    #[serde(default)]
+    pub number_always: bool,
+    /// In which order channels are tried.
+    #[serde(default)]
+    pub hunt: Hunt,
+    /// The group that takes calls this one has no place for.
+    #[serde(default)]
+    pub overflow: Option<Spanned<String>>,
+    /// No call of ours rings longer here.
+    #[serde(default)]
+    pub no_answer_seconds: Option<Spanned<u32>>,
+    /// Digits one after the other.
+    #[serde(default)]
+    pub overlap: Overlap,
+    /// How channels are numbered on the line.
+    #[serde(default)]
+    pub channel_numbers: ChannelNumbers,
+    /// Timers and counters.
+    #[serde(default)]
+    pub timers: Timers,
+    /// What becomes of the numbers we call.
+    #[serde(default)]
+    pub called_out: Vec<Rule>,
+    /// What becomes of the numbers we say call.
+    #[serde(default)]
+    pub calling_out: Vec<Rule>,
+    /// What becomes of the numbers the far end wants.
+    #[serde(default)]
+    pub called_in: Vec<Rule>,
+    /// What becomes of the numbers that call us.
+    #[serde(default)]
+    pub calling_in: Vec<Rule>,
 }
 
 /// Emulated boards.

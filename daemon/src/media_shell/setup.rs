@@ -11,8 +11,10 @@ use dsp::ears::EarsSettings;
 use dsp::generate::ToneSpec;
 use dsp::pipeline::{Library, Pipeline, PipelineSettings, Recorded};
 use dsp::zones::{Zone, tone_steps};
-use media::{CallRate, GroupSettings, MediaSettings, SpanSettings};
-use signalling::Side;
+use media::{
+    CallRate, GroupSettings, Hunt, MediaSettings, Numbers, Pattern, Rewrite, Rule, SpanSettings,
+};
+use signalling::{ChannelNumbers, Dialect, Overlap, PriSettings, Side, Timeslots};
 use tdm::{Law, LineMode, SpanId};
 
 use crate::config::{self, BoardAddress, Config};
@@ -158,7 +160,11 @@ fn groups(config: &Config, media: &mut MediaSettings) {
             config::Side::User => Side::User,
             config::Side::Network => Side::Network,
         };
-        media.spans.extend(spans.iter().map(|&span| SpanSettings::e1(span, side)));
+        media.spans.extend(spans.iter().map(|&span| SpanSettings {
+            span,
+            signalling: media::Signalling::Pri(interface(group, side)),
+            law: Law::A,
+        }));
         let rate = group.calls_per_second.as_ref().map(|per_second| {
             let per_second = *per_second.get_ref();
             CallRate {
@@ -172,7 +178,66 @@ fn groups(config: &Config, media: &mut MediaSettings) {
             capacity: group.capacity.as_ref().map(|c| *c.get_ref()),
             rate,
             number: group.number.as_ref().map(|n| Number::unknown(n.get_ref().as_str())),
+            number_always: group.number_always,
+            hunt: match group.hunt {
+                config::Hunt::Opposite => Hunt::Opposite,
+                config::Hunt::Up => Hunt::Up,
+                config::Hunt::Down => Hunt::Down,
+                config::Hunt::LongestIdle => Hunt::LongestIdle,
+            },
+            numbers: numbers(group),
+            overflow: group.overflow.as_ref().map(|name| name.get_ref().clone()),
+            no_answer_millis: group.no_answer_seconds.as_ref().map(|s| s.get_ref() * 1000),
         });
+    }
+}
+
+/// How Q.931 and LAPD are spoken on the spans of a group. The lines are E1s, whatever the dialect is used to.
+fn interface(group: &config::Group, side: Side) -> PriSettings {
+    let named = group.dialect.as_ref().and_then(|name| Dialect::by_name(name.get_ref()));
+    let mut pri = PriSettings::new(side, named.unwrap_or(Dialect::EURO_ISDN));
+    pri.channels = Timeslots::E1_PRI;
+    pri.numbers = match group.channel_numbers {
+        config::ChannelNumbers::Timeslot => ChannelNumbers::Timeslot,
+        config::ChannelNumbers::Logical => ChannelNumbers::Logical,
+    };
+    let config::Overlap { send_first, receive, digits } = group.overlap;
+    pri.overlap = Overlap { send_first, receive, digits };
+    let set = |place: &mut u32, value: Option<u32>| *place = value.unwrap_or(*place);
+    let given = &group.timers;
+    set(&mut pri.link.t200_millis, given.t200_millis);
+    set(&mut pri.link.t203_millis, given.t203_millis);
+    pri.link.n200 = given.n200.unwrap_or(pri.link.n200);
+    pri.link.k = given.k.unwrap_or(pri.link.k);
+    set(&mut pri.timers.t302_millis, given.t302_millis);
+    set(&mut pri.timers.t303_millis, given.t303_millis);
+    set(&mut pri.timers.t305_millis, given.t305_millis);
+    set(&mut pri.timers.t309_millis, given.t309_millis);
+    set(&mut pri.timers.t310_millis, given.t310_millis);
+    pri
+}
+
+/// The rules of a group. What cannot be read was refused with the file.
+pub fn numbers(group: &config::Group) -> Numbers {
+    let rules = |list: &[config::Rule]| {
+        let rule = |rule: &config::Rule| {
+            Some(Rule {
+                pattern: Pattern::parse(rule.pattern.get_ref()).ok()?,
+                when: rule.when,
+                strip: rule.strip,
+                prepend: rule.prepend.as_ref().map_or_else(String::new, |p| p.get_ref().clone()),
+                kind: rule.kind,
+                plan: rule.plan,
+                presentation: rule.presentation,
+            })
+        };
+        Rewrite(list.iter().filter_map(rule).collect())
+    };
+    Numbers {
+        called_out: rules(&group.called_out),
+        calling_out: rules(&group.calling_out),
+        called_in: rules(&group.called_in),
+        calling_in: rules(&group.calling_in),
     }
 }
 

@@ -131,11 +131,8 @@ pub fn settings(spans: usize) -> MediaSettings {
     settings.safe_harbour = Some("safe_harbour".into());
     settings.spans = (0..spans).map(|n| SpanSettings::e1(span(n), Side::User)).collect();
     settings.groups = vec![GroupSettings {
-        name: "public".into(),
-        spans: (0..spans).map(span).collect(),
-        capacity: None,
-        rate: None,
         number: Some(Number::unknown("4000")),
+        ..GroupSettings::new("public", (0..spans).map(span).collect())
     }];
     settings
 }

@@ -5,6 +5,7 @@
 mod bench;
 mod calls;
 mod flows;
+mod groups;
 mod lease;
 mod links;
 mod nonsense;

@@ -76,11 +76,10 @@ fn house() -> MediaSettings {
     let mut house = settings(SPANS);
     house.spans[2] = SpanSettings::e1(span(2), Side::Network);
     let group = |name: &str, spans: &[usize], capacity, rate| GroupSettings {
-        name: name.into(),
-        spans: spans.iter().map(|&n| span(n)).collect(),
         capacity,
         rate,
         number: Some(Number::unknown("4000")),
+        ..GroupSettings::new(name, spans.iter().map(|&n| span(n)).collect())
     };
     let rate = Some(CallRate { per_second: 5, burst: 20 });
     house.groups = vec![group("public", &[0, 1], Some(40), rate), group("pbx", &[2], None, None)];

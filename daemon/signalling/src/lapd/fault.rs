@@ -44,6 +44,50 @@ pub enum Fault {
 
 impl Fault {
     const COUNT: usize = Self::QueueFull as usize + 1;
+    /// All of them, in their order.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::UnexpectedFinal,
+        Self::UnexpectedDmFinal,
+        Self::UnexpectedUaFinal,
+        Self::UnexpectedUa,
+        Self::UnexpectedDm,
+        Self::PeerReestablished,
+        Self::EstablishUnanswered,
+        Self::ReleaseUnanswered,
+        Self::PollUnanswered,
+        Self::WrongReceiveNumber,
+        Self::FrameReject,
+        Self::UndefinedControl,
+        Self::UnexpectedInformation,
+        Self::WrongLength,
+        Self::InformationTooLong,
+        Self::SameSide,
+        Self::OtherAddress,
+        Self::QueueFull,
+    ];
+    /// As counters and logs name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnexpectedFinal => "a_unexpected_final",
+            Self::UnexpectedDmFinal => "b_unexpected_dm_final",
+            Self::UnexpectedUaFinal => "c_unexpected_ua_final",
+            Self::UnexpectedUa => "d_unexpected_ua",
+            Self::UnexpectedDm => "e_unexpected_dm",
+            Self::PeerReestablished => "f_peer_reestablished",
+            Self::EstablishUnanswered => "g_establish_unanswered",
+            Self::ReleaseUnanswered => "h_release_unanswered",
+            Self::PollUnanswered => "i_poll_unanswered",
+            Self::WrongReceiveNumber => "j_wrong_receive_number",
+            Self::FrameReject => "k_frame_reject",
+            Self::UndefinedControl => "l_undefined_control",
+            Self::UnexpectedInformation => "m_unexpected_information",
+            Self::WrongLength => "n_wrong_length",
+            Self::InformationTooLong => "o_information_too_long",
+            Self::SameSide => "same_side",
+            Self::OtherAddress => "other_address",
+            Self::QueueFull => "queue_full",
+        }
+    }
 
     /// The letter of Q.921, appendix II; `-` for our own.
     pub const fn letter(self) -> char {

@@ -85,6 +85,22 @@ pub struct Link {
     messages: VecDeque<Vec<u8>>,
     outputs: VecDeque<LinkOutput>,
     faults: Faults,
+    traffic: Traffic,
+}
+
+/// What went over a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Frames we sent.
+    pub sent: u64,
+    /// Frames that came, sound or not.
+    pub received: u64,
+    /// Messages that were sent more than once.
+    pub repeated: u64,
+    /// How often the link came up or began anew.
+    pub established: u64,
+    /// How often it was lost.
+    pub lost: u64,
 }
 
 impl Link {
@@ -106,7 +122,12 @@ impl Link {
             messages: VecDeque::new(),
             outputs: VecDeque::new(),
             faults: Faults::default(),
+            traffic: Traffic::default(),
         }
+    }
+    /// What went over it so far.
+    pub const fn traffic(&self) -> Traffic {
+        self.traffic
     }
     /// What went wrong so far.
     pub const fn faults(&self) -> &Faults {
@@ -172,6 +193,7 @@ impl Link {
         if !self.line {
             return;
         }
+        self.traffic.received += 1;
         let peer = match self.side {
             Side::User => Side::Network,
             Side::Network => Side::User,
@@ -353,6 +375,7 @@ impl Link {
         if answered || (!recovering && kind == Supervisory::Reject) {
             // §5.6.4 and §5.6.7: everything from N(R) on goes out again.
             self.accept(nr);
+            self.traffic.repeated += u64::from(self.send.since(nr));
             self.send = nr;
             self.state = State::Established(Supervision::Idle(self.t203(now)));
         } else if recovering {
@@ -438,6 +461,7 @@ impl Link {
     }
     /// Into state 7 with all numbers zero. Q.921, §5.5.1.2.
     fn come_up(&mut self, now: Instant) {
+        self.traffic.established += 1;
         let lost = self.send != self.acknowledged;
         self.clear_exceptions();
         (self.send, self.acknowledged, self.receive) = Default::default();
@@ -461,6 +485,7 @@ impl Link {
         self.state = State::Down { retry };
         if self.reported_up {
             self.reported_up = false;
+            self.traffic.lost += 1;
             self.tell(LinkEvent::Down);
         }
     }
@@ -508,6 +533,7 @@ impl Link {
             let Some(message) = self.messages.get(usize::from(outstanding)) else { return };
             let control = Control::Information { ns: self.send, nr: self.receive, poll: false };
             let frame = control.frame(true, self.side, message);
+            self.traffic.sent += 1;
             self.outputs.extend(frame.map(LinkOutput::Transmit));
             self.send = self.send.next();
             self.acknowledge_pending = false;
@@ -531,6 +557,7 @@ impl Link {
         self.out(control, false);
     }
     fn out(&mut self, control: Control, command: bool) {
+        self.traffic.sent += 1;
         self.outputs.extend(control.frame(command, self.side, &[]).map(LinkOutput::Transmit));
     }
     fn tell(&mut self, event: LinkEvent) {

@@ -1,0 +1,208 @@
+//! Trunk groups: in which order channels are tried, what becomes of numbers, who calls, where calls overflow to.
+
+use call::{CallCommand, Cause, Dial, Number, NumberType, RefusalCode};
+use media::{GroupSettings, Hunt, Media, MediaSettings, Pattern, Rewrite, Rule, SettingsError};
+use signalling::{Event, Order, ServiceStatus};
+use tdm::Instant;
+
+use crate::bench::*;
+
+/// Two groups of a span each.
+fn two() -> MediaSettings {
+    let mut settings = settings(2);
+    settings.groups = vec![
+        GroupSettings::new("public", vec![span(0)]),
+        GroupSettings::new("other", vec![span(1)]),
+    ];
+    settings
+}
+fn rule(pattern: &str, strip: u8, prepend: &str, kind: Option<NumberType>) -> Rewrite {
+    let pattern = Pattern::parse(pattern).expect("a pattern");
+    let prepend = prepend.into();
+    Rewrite(vec![Rule {
+        pattern,
+        when: None,
+        strip,
+        prepend,
+        kind,
+        plan: None,
+        presentation: None,
+    }])
+}
+fn dial(digits: &str) -> CallCommand {
+    CallCommand::Dial(dial_to(digits))
+}
+/// What the last SETUP asked for.
+fn outgoing(bench: &mut Bench, n: usize) -> signalling::Outgoing {
+    let orders = bench.orders(n);
+    let call = orders.into_iter().rev().find_map(|order| match order {
+        Order::Call(outgoing) => Some(outgoing),
+        _ => None,
+    });
+    call.expect("a call went out")
+}
+
+#[test]
+fn channels_are_tried_in_the_order_of_the_group() {
+    // Three calls at once, then the first ends and after the guard time a fourth is made.
+    for (hunt, expected) in [
+        (Hunt::Up, [1, 2, 3, 1]),
+        (Hunt::Down, [31, 30, 29, 31]),
+        (Hunt::Opposite, [31, 30, 29, 28]),
+        (Hunt::LongestIdle, [31, 30, 29, 28]),
+    ] {
+        let mut settings = settings(1);
+        settings.groups[0].hunt = hunt;
+        let mut bench = Bench::new(settings);
+        let mut slots = Vec::new();
+        let mut first = None;
+        for n in 0..4 {
+            bench.must(dial("5551234"));
+            let (key, timeslot) = bench.last_call(0);
+            first = first.or(Some(key));
+            slots.push(timeslot.index());
+            if let Some(key) = first.filter(|_| n == 2) {
+                bench.tell(0, Event::Proceeding { key, timeslot: slot(slots[0]), in_band: false });
+                bench.hangs_up(key, Cause::USER_BUSY);
+                bench.pass(1000);
+            }
+        }
+        assert_eq!(slots, expected, "{hunt:?}");
+    }
+}
+
+#[test]
+fn numbers_are_rewritten_on_the_line_and_nowhere_else() {
+    let mut settings = settings(1);
+    let numbers = &mut settings.groups[0].numbers;
+    numbers.called_out = rule("00.", 2, "", Some(NumberType::International));
+    numbers.calling_out = rule("4XXX", 0, "0755", None);
+    numbers.called_in = rule("0755.", 4, "", None);
+    numbers.calling_in = rule(".", 0, "9", None);
+    let mut bench = Bench::new(settings);
+    let leg = bench.must(dial("004930")).leg.expect("a leg");
+    let sent = outgoing(&mut bench, 0);
+    assert_eq!(
+        (sent.called.digits.as_str(), sent.called.kind),
+        ("4930", NumberType::International)
+    );
+    assert_eq!(sent.calling.map(|n| n.digits).as_deref(), Some("07554000"));
+    // The controller sees what it dialled.
+    let (key, timeslot) = (sent.key, sent.channel.timeslot);
+    bench.tell(0, Event::Proceeding { key, timeslot, in_band: false });
+    bench.hangs_up(key, Cause::USER_BUSY);
+    assert_eq!(bench.summary(leg).called.digits, "004930");
+
+    let call = signalling::IncomingCall {
+        key: signalling::LegKey(2),
+        timeslot: slot(3),
+        called: Number::unknown("07558001"),
+        calling: Some(Number::unknown("13800138000")),
+        name: None,
+        redirecting: None,
+    };
+    bench.tell(0, Event::Incoming(call));
+    let told = bench.said().into_iter().find_map(|event| match event {
+        call::CallEvent::Incoming { called, calling, .. } => Some((called, calling)),
+        _ => None,
+    });
+    let (called, calling) = told.expect("it came in");
+    assert_eq!(called.digits, "8001");
+    assert_eq!(calling.map(|n| n.digits).as_deref(), Some("913800138000"));
+}
+
+#[test]
+fn the_group_says_who_calls_when_the_dial_does_not_or_always() {
+    for (always, expected) in [(false, "5550"), (true, "4000")] {
+        let mut settings = settings(1);
+        settings.groups[0].number_always = always;
+        let mut bench = Bench::new(settings);
+        bench.must(dial("1"));
+        assert_eq!(outgoing(&mut bench, 0).calling.map(|n| n.digits).as_deref(), Some("4000"));
+        let given = Dial { calling: Some(Number::unknown("5550")), ..dial_to("1") };
+        bench.must(CallCommand::Dial(given));
+        assert_eq!(outgoing(&mut bench, 0).calling.map(|n| n.digits).as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn a_call_without_a_place_goes_to_the_overflow_group_and_the_refusal_is_of_the_first() {
+    let mut settings = two();
+    settings.groups[0].capacity = Some(1);
+    settings.groups[0].overflow = Some("other".into());
+    settings.groups[1].number = Some(Number::unknown("7000"));
+    settings.groups[1].capacity = Some(1);
+    let mut bench = Bench::new(settings);
+    bench.must(dial("1"));
+    bench.must(dial("2"));
+    // On the other group's span, with its number.
+    let sent = outgoing(&mut bench, 1);
+    assert_eq!((sent.called.digits.as_str(), sent.calling.map(|n| n.digits)), {
+        ("2", Some("7000".into()))
+    });
+    let refused = bench.command(dial("3")).expect_err("both are full");
+    assert_eq!(refused.code, RefusalCode::Limit);
+    assert!(refused.message.contains("public"), "{}", refused.message);
+    let status = bench.media.status();
+    assert_eq!((status.groups[0].overflowed, status.groups[1].in_use), (1, 1));
+}
+
+#[test]
+fn an_overflow_that_leads_nowhere_or_in_a_circle_is_refused() {
+    let mut nowhere = two();
+    nowhere.groups[0].overflow = Some("third".into());
+    let mut circle = two();
+    circle.groups[0].overflow = Some("other".into());
+    circle.groups[1].overflow = Some("public".into());
+    let error = |settings| Media::new(settings, 1, Instant::millis(0)).err();
+    assert!(matches!(error(nowhere), Some(SettingsError::NoSuchOverflow { .. })));
+    assert!(matches!(error(circle), Some(SettingsError::OverflowLoop { .. })));
+}
+
+#[test]
+fn the_group_bounds_how_long_a_call_may_ring() {
+    let mut settings = settings(1);
+    settings.groups[0].no_answer_millis = Some(5000);
+    let mut bench = Bench::new(settings);
+    let dial = Dial { no_answer_millis: 60_000, ..dial_to("1") };
+    bench.must(CallCommand::Dial(dial));
+    let (key, timeslot) = bench.last_call(0);
+    bench.tell(0, Event::Alerting { key, timeslot, in_band: false });
+    bench.orders(0);
+    bench.pass(4990);
+    assert_eq!(bench.orders(0), []);
+    bench.pass(20);
+    let cleared = Order::Clear { key, cause: Cause::NORMAL_CLEARING, in_band: false };
+    assert_eq!(bench.orders(0), [cleared]);
+}
+
+#[test]
+fn a_channel_the_far_end_took_out_of_service_is_not_tried_until_it_is_back() {
+    let mut settings = settings(1);
+    settings.groups[0].hunt = Hunt::Up;
+    let mut bench = Bench::new(settings);
+    let timeslot = slot(1);
+    bench.tell(0, Event::Service { timeslot, status: ServiceStatus::OutOfService });
+    bench.must(dial("1"));
+    assert_eq!(bench.last_call(0).1, slot(2));
+    bench.tell(0, Event::Service { timeslot, status: ServiceStatus::InService });
+    bench.must(dial("2"));
+    assert_eq!(bench.last_call(0).1, slot(1));
+}
+
+/// The far end moves a call to the channel another of our calls has just asked for: that one goes out anew.
+#[test]
+fn a_call_moved_onto_another_s_channel_gets_it_and_the_other_is_dialled_again() {
+    let mut bench = Bench::new(settings(1));
+    bench.must(dial("1"));
+    let (first, _) = bench.last_call(0);
+    bench.must(dial("2"));
+    let (second, wanted) = bench.last_call(0);
+    bench.tell(0, Event::Alerting { key: first, timeslot: wanted, in_band: false });
+    bench.orders(0);
+    let clearing = theirs(Cause::CHANNEL_NOT_AVAILABLE);
+    bench.tell(0, Event::Ended { key: second, timeslot: None, clearing, glare: true });
+    let again = outgoing(&mut bench, 0);
+    assert_eq!(again.called.digits, "2");
+    assert_ne!(again.channel.timeslot, wanted);
+}
