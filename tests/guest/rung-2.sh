@@ -44,7 +44,13 @@ rung_2() {
     if [[ edu == *${ONLY:-}* ]]; then
         echo "edu: QEMU's own device through the kernel's VFIO and an emulated IOMMU"
         mkdir -p "$work/edu"
-        vfio_guest edu 120 "$work/rung2.cpio" edu 'bind 0x1234 0x11e8 && edu $at || echo "not ok edu: status $?"'
+        vfio_guest edu 120 "$work/rung2.cpio" edu 'bind 0x1234 0x11e8 && edu $at || echo "not ok edu: status $?"
+mkdir -p /etc && echo "plain:x:1000:1000::/:/bin/sh" >/etc/passwd && chmod 755 / /bin /lib* /etc 2>/dev/null
+chmod 666 /dev/vfio/vfio
+su plain -c "/bin/edu $at refused" || echo "not ok refused: status $?"
+chmod 660 /dev/vfio/$group && chown 0:1000 /dev/vfio/$group
+(ulimit -l 64 && su plain -c "/bin/edu $at plain") || echo "not ok plain: status $?"
+edu $at taken || echo "not ok taken: status $?"'
     fi
     if [[ conformance == *${ONLY:-}* ]]; then
         if [ ! -e "$store/qemu/vfio-user" ]; then

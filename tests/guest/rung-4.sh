@@ -161,14 +161,17 @@ rung_4() {
         return
     }
     linux_run te410p-5-ccs TE410P 5 4 e1-ccs green audio frames:16 alarms interworking
-    linux_run te410p-2-ccs TE410P 2 4 e1-ccs green audio frames:16 alarms
-    linux_run te420-5-cas TE420 5 4 e1-cas green audio bits:1,15,17,31 alarms
+    linux_run te410p-2-ccs TE410P 2 4 e1-ccs green audio frames:16
+    linux_run te420-5-cas TE420 5 4 e1-cas green audio bits:1,15,17,31
     linux_run te220-5-hdlc TE220 5 2 e1-ccs-mixed green audio frames:16 alarms
-    linux_run te820-5-ccs TE820 5 8 e1-ccs green audio frames:16 alarms
+    linux_run te820-5-ccs TE820 5 8 e1-ccs green audio frames:16
     linux_run te410p-5-esf TE410P 5 4 t1-esf-mixed green audio frames:24 alarms
     linux_run te410p-2-esf-cas TE410P 2 4 t1-esf-cas green bits:1,2,23,24
     [ "$how" = --quick ] && return
     back_to_back
+    linux_run te410p-2-alarms TE410P 2 4 e1-ccs green alarms interworking
+    linux_run te420-5-alarms TE420 5 4 e1-cas green alarms
+    linux_run te820-5-alarms TE820 5 8 e1-ccs green alarms
     linux_run te405p-3-ccs TE405P 3 4 e1-ccs-hard green audio frames:16
     linux_run te405p-4-cas-ami TE405P 4 4 e1-cas-ami green audio bits:1,2,15,17,18,31
     linux_run te205p-2-hdlc TE205P 2 2 e1-ccs-mixed green audio frames:16

@@ -1,8 +1,9 @@
 //! Our kernel-VFIO back end on QEMU's `edu` device (1234:11e8), which nobody here wrote. Runs in a guest.
 //!
-//!     edu PCI-ADDRESS
+//!     edu PCI-ADDRESS [refused | plain | taken]
 //!
-//! Every test prints "ok NAME" or "not ok NAME: why". QEMU, `docs/specs/edu.rst`.
+//! `refused` expects that this user may not open it; `plain` that he may, with 64 KiB of locked memory; `taken` that
+//! the kernel takes it away meanwhile. Every test prints "ok NAME" or "not ok NAME: why". QEMU, `docs/specs/edu.rst`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -209,8 +210,50 @@ fn said(name: &str, test: impl FnOnce()) -> bool {
     }
 }
 
+/// A user without rights of his own, but with those to the files of VFIO.
+fn without_root(edu: &mut Vfio) {
+    identity(edu);
+    intx(edu);
+    let small = edu.dma(8192).unwrap();
+    let refused = edu.dma(1 << 20).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(refused.contains("LimitMEMLOCK"), "{refused}");
+    // What was refused is not held against the limit, and the address is free again.
+    let other = edu.dma(8192).unwrap();
+    assert_ne!(small.device_address, other.device_address);
+}
+
+/// The driver's `unbind` waits until the function is given back.
+fn taken_away(at: PciAddress, edu: &mut Vfio) {
+    let unbinding = std::thread::spawn(move || {
+        std::fs::write("/sys/bus/pci/drivers/vfio-pci/unbind", at.to_string())
+    });
+    let told = (0..100).find_map(|_| edu.wait(Duration::from_millis(100)).err());
+    let why = told.map(|error| error.to_string()).unwrap_or_default();
+    assert!(why.contains("taken away"), "{why}");
+    drop(unbinding);
+}
+
+/// The runs that are not the ordinary one; whether all was as it should be.
+fn special(at: PciAddress, which: &str) -> bool {
+    match (which, Vfio::open(at, Registering::Best)) {
+        ("refused", Err(OpenError::NotAllowed { path })) => {
+            println!("ok another user is refused at {path}");
+            true
+        }
+        ("plain", Ok(mut edu)) => said("without root", || without_root(&mut edu)),
+        ("taken", Ok(mut edu)) => said("taken away", || taken_away(at, &mut edu)),
+        (_, other) => {
+            println!("not ok {which}: {:?}", other.err());
+            false
+        }
+    }
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let at: PciAddress = std::env::args().nth(1).ok_or("usage: edu PCI-ADDRESS")?.parse()?;
+    if let Some(which) = std::env::args().nth(2) {
+        std::process::exit(i32::from(!special(at, &which)));
+    }
     let mut good = true;
     for registering in [Registering::Best, Registering::Copied] {
         let mut edu = Vfio::open(at, registering)?;
