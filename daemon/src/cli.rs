@@ -116,6 +116,8 @@ pub enum Command {
     },
     /// The boards of this machine: where they are, who has them, and whether they can be driven or why not.
     Boards,
+    /// The configured spans as `dahdi_scan` prints them, for scripts that read that.
+    Scan(Place),
     /// How the call server stands.
     Status(Place),
     /// Takes a span or a timeslot out of use once its last call has ended.
@@ -133,8 +135,6 @@ pub enum Command {
     },
     /// Takes over what the configuration changed and needs no restart, or refuses as a whole.
     Reload(Place),
-    /// Tries the number rules of a trunk group.
-    Number(crate::number::NumberArgs),
     /// Call records as CSV on standard output.
     Records {
         /// The files.
@@ -166,6 +166,7 @@ pub fn run(cli: Cli) -> ExitCode {
             ask(words, follow, takeover).and_then(|ask| ctl::run(&place.paths(), ask))
         }
         Command::Boards => crate::boards::run(),
+        Command::Scan(place) => crate::scan::run(&place),
         Command::Status(place) => ctl::status(&place.paths()),
         Command::Drain { place, span, timeslot, patience } => {
             ctl::drain(&place.paths(), span, timeslot, Duration::from_secs(patience))
@@ -173,7 +174,6 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Reload(place) => {
             ask(vec!["reload".into()], false, false).and_then(|ask| ctl::run(&place.paths(), ask))
         }
-        Command::Number(args) => crate::number::run(&args),
         Command::Records { place, from, to } => records(&place, from, to),
         Command::Analyze(args) => crate::analyze::run(&args),
         Command::Bench(args) => crate::bench::run(&args),

@@ -111,6 +111,15 @@ fn follow(client: &mut Blocking, welcome: &Welcome) -> Result<()> {
     }
 }
 
+/// What the call server says of itself, as it says it.
+///
+/// # Errors
+/// Nobody answers.
+pub fn ask_status(paths: &Paths) -> Result<Value> {
+    let (mut client, _) = connect(&paths.media_socket(), false, false)?;
+    Ok(client.call("status", json!({}))?)
+}
+
 /// Prints how the call server stands, in lines for people.
 ///
 /// # Errors

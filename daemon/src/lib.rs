@@ -5,7 +5,6 @@
 //! Nothing is decided here that a pure machine could decide.
 
 pub mod acd_shell;
-pub mod alone;
 pub mod analyze;
 pub mod bench;
 pub mod boards;
@@ -19,12 +18,12 @@ pub mod far_ends;
 pub mod house;
 pub mod journal;
 pub mod media_shell;
-pub mod number;
 pub mod path;
 pub mod paths;
 pub mod prompts;
 pub mod records;
 pub mod rig;
+pub mod scan;
 pub mod signals;
 
 /// Counts what tests of the real-time path must not do.

@@ -1,0 +1,163 @@
+//! `trunkline scan`: the spans of the configuration in the words of `dahdi_scan`, for scripts that read those.
+//!
+//! What is known without a call server: the lines of the configuration, and for a board in a slot what the
+//! machine says of it. With one running, the alarms too; without, a span is `UNCONFIGURED`, as there.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use bus::pci::{self, Function};
+use driver::model_of;
+use serde_json::Value;
+
+use crate::cli::Place;
+use crate::config::{Board, BoardAddress, SpanLine};
+use crate::ctl;
+
+/// Channels of an E1.
+const CHANNELS: u64 = 31;
+/// The build-outs by their code, as `dahdi_scan` writes them.
+const BUILD_OUTS: [&str; 8] = [
+    "0 db (CSU)/0-133 feet (DSX-1)",
+    "133-266 feet (DSX-1)",
+    "266-399 feet (DSX-1)",
+    "399-533 feet (DSX-1)",
+    "533-655 feet (DSX-1)",
+    "-7.5db (CSU)",
+    "-15db (CSU)",
+    "-22.5db (CSU)",
+];
+
+/// Prints a paragraph for each configured span.
+///
+/// # Errors
+/// What is wrong in the configuration.
+pub fn run(place: &Place) -> Result<()> {
+    let config = place.load()?;
+    // Nobody there is an answer too.
+    let status = ctl::ask_status(&place.paths()).ok();
+    let mut first = 1;
+    for (card, board) in config.spans.board.iter().enumerate() {
+        let function = match board.address() {
+            BoardAddress::Pci(at) => {
+                at.parse().ok().and_then(|at| pci::function(Path::new(pci::SYSFS), at))
+            }
+            BoardAddress::VfioUser(_) => None,
+        };
+        print!("{}", described(board, card, function.as_ref(), status.as_ref(), &mut first)?);
+    }
+    Ok(())
+}
+
+/// The alarms of `span` in the words of `dahdi_scan`.
+fn alarms(status: Option<&Value>, span: usize) -> String {
+    let spans = status.and_then(|status| status.get("spans")).and_then(Value::as_array);
+    let Some(spans) = spans else { return "UNCONFIGURED".into() };
+    let number = Some(span as u64);
+    let entry = spans.iter().find(|one| one.get("span").and_then(Value::as_u64) == number);
+    let Some(entry) = entry else { return "UNCONFIGURED".into() };
+    let list = entry.get("alarms").and_then(Value::as_array).cloned().unwrap_or_default();
+    let words: Vec<&str> = list
+        .iter()
+        .filter_map(Value::as_str)
+        .map(|alarm| match alarm {
+            "remote_alarm" => "YELLOW",
+            "alarm_indication" => "BLUE",
+            _ => "RED",
+        })
+        .collect();
+    match (words.is_empty(), entry.get("in_service")) {
+        (false, _) => words.join("/"),
+        (true, Some(Value::Bool(false))) => "RECOVERING".into(),
+        (true, _) => "OK".into(),
+    }
+}
+
+fn described(
+    board: &Board,
+    card: usize,
+    function: Option<&Function>,
+    status: Option<&Value>,
+    first: &mut u64,
+) -> Result<String> {
+    let model = function.and_then(|f| model_of(f.vendor, f.device, f.sub_vendor));
+    let device = model.map_or("emulated board".into(), |model| {
+        format!("Wildcard {} ({}th Gen)", model.name, model.generation)
+    });
+    let place = match board.address() {
+        BoardAddress::Pci(at) => format!("PCI {at}"),
+        BoardAddress::VfioUser(path) => format!("socket {path}"),
+    };
+    let mut text = String::new();
+    for (port, line) in board.lines()?.iter().enumerate() {
+        let SpanLine { span, timing, build_out, crc4, .. } = line;
+        let (span, port) = (span.number(), port + 1);
+        let build_out = BUILD_OUTS.get(usize::from(*build_out)).copied().unwrap_or_default();
+        let framing = if *crc4 { "CCS/CRC4" } else { "CCS" };
+        writeln!(text, "[{span}]")?;
+        for (key, value) in [
+            ("active", "yes".to_owned()),
+            ("alarms", alarms(status, span)),
+            ("description", format!("{device} Card {card} Span {port}")),
+            ("name", format!("TE{}/{card}/{port}", board.span.len())),
+            ("manufacturer", "Digium".to_owned()),
+            ("devicetype", device.clone()),
+            ("location", place.clone()),
+            ("basechan", first.to_string()),
+            ("totchans", CHANNELS.to_string()),
+            ("irq", function.map_or(0, |f| f.interrupt).to_string()),
+            ("type", "digital-E1".to_owned()),
+            ("syncsrc", timing.to_string()),
+            ("lbo", build_out.to_owned()),
+            ("coding_opts", "HDB3".to_owned()),
+            ("framing_opts", "CCS,CRC4".to_owned()),
+            ("coding", "HDB3".to_owned()),
+            ("framing", framing.to_owned()),
+        ] {
+            writeln!(text, "{key}={value}")?;
+        }
+        *first += CHANNELS;
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_span_has_its_paragraph_and_channels_are_counted_on() {
+        let text = r#"
+            at = "vfio-user:/run/b0"
+            span = ["1,1,0,ccs,hdb3,crc4", "2,0,7,ccs,hdb3"]
+        "#;
+        let board: Board = toml::from_str(text).unwrap();
+        let mut first = 1;
+        let said = described(&board, 0, None, None, &mut first).unwrap();
+        assert_eq!(said.lines().count(), 2 * 18);
+        for line in
+            ["[1]", "[2]", "basechan=32", "framing=CCS/CRC4", "lbo=-22.5db (CSU)", "syncsrc=1"]
+        {
+            assert!(said.lines().any(|one| one == line), "{line} is not in:\n{said}");
+        }
+        assert_eq!(first, 63);
+    }
+
+    #[test]
+    fn alarms_are_said_in_the_words_of_the_tool_it_stands_for() {
+        let span = |alarms: Value, up: bool| {
+            let one = json!({ "span": 3, "alarms": alarms, "in_service": up });
+            json!({ "spans": [one] })
+        };
+        let said = |status: Value| alarms(Some(&status), 3);
+        assert_eq!(said(span(json!([]), true)), "OK");
+        assert_eq!(said(span(json!([]), false)), "RECOVERING");
+        assert_eq!(said(span(json!(["loss_of_signal"]), false)), "RED");
+        assert_eq!(said(span(json!(["remote_alarm"]), true)), "YELLOW");
+        assert_eq!(said(span(json!(["alarm_indication", "remote_alarm"]), false)), "BLUE/YELLOW");
+        assert_eq!(alarms(None, 3), "UNCONFIGURED");
+        assert_eq!(alarms(Some(&span(json!([]), true)), 4), "UNCONFIGURED");
+    }
+}
