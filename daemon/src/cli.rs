@@ -135,6 +135,8 @@ pub enum Command {
     },
     /// Takes over what the configuration changed and needs no restart, or refuses as a whole.
     Reload(Place),
+    /// Tries the number rules of a trunk group.
+    Number(crate::number::NumberArgs),
     /// Call records as CSV on standard output.
     Records {
         /// The files.
@@ -174,6 +176,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Reload(place) => {
             ask(vec!["reload".into()], false, false).and_then(|ask| ctl::run(&place.paths(), ask))
         }
+        Command::Number(args) => crate::number::run(&args),
         Command::Records { place, from, to } => records(&place, from, to),
         Command::Analyze(args) => crate::analyze::run(&args),
         Command::Bench(args) => crate::bench::run(&args),

@@ -5,6 +5,7 @@
 //! Nothing is decided here that a pure machine could decide.
 
 pub mod acd_shell;
+pub mod alone;
 pub mod analyze;
 pub mod bench;
 pub mod boards;
@@ -18,6 +19,7 @@ pub mod far_ends;
 pub mod house;
 pub mod journal;
 pub mod media_shell;
+pub mod number;
 pub mod path;
 pub mod paths;
 pub mod prompts;
