@@ -20,6 +20,7 @@ use crate::fax::FaxEar;
 use crate::frame::{self, Frame};
 use crate::lanes::{self, Cpu, HALF, HALVES, Kernel, NARROW, Simd, WIDE};
 use crate::mf::{self, Mf, Signal};
+pub use crate::progress::SitCode;
 use crate::progress::{Plans, Progress};
 use crate::spectrum::{HOP_MILLIS, Recent, SIZE, Spectrum};
 use crate::tones::{Change, Tones};
@@ -88,6 +89,8 @@ pub enum Heard {
     DtmfEnd(u8),
     /// Early media was classified.
     Progress(Sound),
+    /// Which special information tone it is; follows its `Progress`.
+    SitCode(SitCode),
     /// The final verdict; `score` is the evidence for a machine, 0.0 to 1.0.
     Answer {
         /// Who.
@@ -497,6 +500,9 @@ impl Lane {
             && let Some(sound) = self.progress.take(at_millis, frame, tone, is_voice, plans)
         {
             say(Heard::Progress(sound));
+            if sound == Sound::Sit {
+                say(Heard::SitCode(self.progress.sit_code()));
+            }
         }
         if (self.listen.fax || self.listen.answer)
             && let Some(heard) = self.fax.take(frame, tone)

@@ -14,9 +14,11 @@
 )]
 
 mod plans;
+mod sit;
 
 pub use plans::Plans;
 use plans::{Mark, Votes};
+pub use sit::SitCode;
 
 use crate::ears::Sound;
 use crate::frame::Frame;
@@ -73,6 +75,9 @@ pub struct Progress {
     /// Other sound since then.
     other_millis: u32,
     sit_stage: usize,
+    /// The latest tone that may be the first of them, and what the second made of it.
+    sit_first: Tone,
+    sit_code: SitCode,
     sit_end_millis: u32,
     until_recount: u8,
     said: Option<Sound>,
@@ -131,6 +136,11 @@ impl Progress {
         }
         self.said = Some(sound);
         Some(sound)
+    }
+
+    /// Which special information tone the latest was.
+    pub const fn sit_code(&self) -> SitCode {
+        self.sit_code
     }
 
     fn push(&mut self, mark: Mark) {
@@ -240,8 +250,14 @@ impl Progress {
         };
         let gap = tone.from_millis.saturating_sub(self.sit_end_millis);
         self.sit_stage = match self.sit_stage {
-            1 if is_at(1) && gap <= SIT_GAP_MILLIS => 2,
-            _ if is_at(0) => 1,
+            1 if is_at(1) && gap <= SIT_GAP_MILLIS => {
+                self.sit_code = SitCode::of(&self.sit_first, tone);
+                2
+            }
+            _ if is_at(0) => {
+                self.sit_first = *tone;
+                1
+            }
             _ => 0,
         };
         self.sit_end_millis = tone.to_millis;

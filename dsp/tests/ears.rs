@@ -2,7 +2,7 @@
 
 mod signals;
 
-use dsp::ears::{Answerer, Ears, EarsSettings, Fax, Heard, Listen, Sound};
+use dsp::ears::{Answerer, Ears, EarsSettings, Fax, Heard, Listen, SitCode, Sound};
 use dsp::generate::{Step, ToneSpec};
 use dsp::lanes::Cpu;
 use dsp::zones::Zone;
@@ -19,10 +19,11 @@ const EVERYTHING: Listen =
 fn progress(signal: &Signal, zones: &[&str]) -> Vec<(u64, Sound)> {
     let listen = Listen { progress: true, ..Listen::default() };
     let sound = |(at, heard)| match heard {
-        Heard::Progress(sound) => (at, sound),
+        Heard::Progress(sound) => Some((at, sound)),
+        Heard::SitCode(_) => None,
         other => panic!("{other:?}"),
     };
-    hear(signal, Law::A, zones, listen).into_iter().map(sound).collect()
+    hear(signal, Law::A, zones, listen).into_iter().filter_map(sound).collect()
 }
 
 fn answer(signal: &Signal) -> Option<(u64, Answerer)> {
@@ -99,6 +100,40 @@ fn special_information_tones_are_known_in_any_zone() {
         signal.extend(silence(500));
         let heard = progress(&signal, &["cn"]);
         assert_eq!(heard.first().map(|(_, s)| *s), Some(Sound::Sit), "{hz:?} {heard:?}");
+    }
+}
+
+/// The North American codes, each tone 1 % off.
+#[test]
+fn special_information_tones_say_their_code() {
+    use SitCode::*;
+    let (low, high) = ((913.8, 1370.6), (985.2, 1428.5));
+    for (first, second, code) in [
+        ((low.0, 274), (low.1, 274), Intercept),
+        ((high.0, 380), (low.1, 274), VacantCode),
+        ((low.0, 274), (high.1, 380), ReorderLocal),
+        ((high.0, 274), (low.1, 380), ReorderLongDistance),
+        ((high.0, 380), (high.1, 380), NoCircuitLocal),
+        ((low.0, 380), (low.1, 380), NoCircuitLongDistance),
+        ((950.0, 330), (1400.0, 330), International),
+    ] {
+        for off in [0.99, 1.0, 1.01] {
+            let mut signal = silence(300);
+            for (hz, millis) in [first, second, (1776.7, 380)] {
+                signal.extend(tones([hz * off, 0.0], [-20.0, -200.0], millis, 0));
+            }
+            signal.extend(silence(300));
+            let listen = Listen { progress: true, ..Listen::default() };
+            let heard = hear(&with(signal, noise(3, -50.0)), Law::A, &["us"], listen);
+            let codes: Vec<_> = heard
+                .iter()
+                .filter_map(|(_, heard)| match heard {
+                    Heard::SitCode(code) => Some(*code),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(codes, [code], "{first:?} {second:?} {off}: {heard:?}");
+        }
     }
 }
 

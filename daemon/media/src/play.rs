@@ -157,7 +157,11 @@ impl Media {
                 self.fax_judged(id, fax);
             }
             Heard::Answer { who, score } => self.judged(id, who, score, at),
-            Heard::DtmfEnd(_) | Heard::Beep(_) | Heard::Mf(_) | Heard::MfEnd(_) => {}
+            Heard::DtmfEnd(_)
+            | Heard::SitCode(_)
+            | Heard::Beep(_)
+            | Heard::Mf(_)
+            | Heard::MfEnd(_) => {}
         }
     }
 
