@@ -386,6 +386,27 @@ fn hears_itself(bench: &mut Bench, mut own: OwnBack, loopback: Loopback) -> (u64
     (own.good, own.seen)
 }
 
+/// Signalling bits, eight ports, one buffer: the paths the ring of four spans does not take.
+#[test]
+fn a_millisecond_of_any_layout_leaves_the_heap_alone() {
+    for (model, mode) in
+        [(model::TE820, Mode::e1(true).with_bits()), (model::TE410P_GEN2, Mode::t1().with_bits())]
+    {
+        let mut bench = Bench::new(&model, mode);
+        bench.events.reserve(100_000);
+        bench.all_up("before");
+        tdm::heap::without_heap(|| {
+            for n in 0..600_u16 {
+                bench.board.set_bits(0, (n % 24 + 1) as u8, n as u8 | 1);
+                bench.run(1);
+            }
+            bench.card.with(|card| card.inject(1, Fault::LossOfSignal));
+            bench.run(600);
+        });
+        assert!(bench.board.status(1).alarms.has(Alarm::LossOfSignal));
+    }
+}
+
 #[test]
 fn errored_seconds_are_counted_by_quarter_and_the_healthy_span_has_none() {
     let mut bench = Bench::new(&model::TE410P_GEN5, Mode::e1(true));
