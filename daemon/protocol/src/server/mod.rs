@@ -30,9 +30,9 @@ use log::Log;
 use unread::Unread;
 pub use unread::{NoSpill, Spill};
 
-/// Events a reader may be behind before it gets a gap.
+/// A reader so many events behind gets a gap.
 pub const BEHIND_EVENTS_MAX: u64 = 8192;
-/// Octets a reader may be behind before it gets a gap.
+/// A reader so many octets behind gets a gap.
 pub const BEHIND_OCTETS_MAX: u64 = 4 << 20;
 /// Events kept for readers that come back.
 pub const LOG_EVENTS: usize = 200_000;
@@ -558,8 +558,8 @@ impl Server {
         for c in self.connections.values_mut() {
             if let Feed::Live { next, replay } = c.feed {
                 let read = replay.max(next.saturating_sub(1));
-                let late = seq - read > BEHIND_EVENTS_MAX
-                    || self.log.octets_after(read) > BEHIND_OCTETS_MAX
+                let late = seq - read >= BEHIND_EVENTS_MAX
+                    || self.log.octets_after(read) >= BEHIND_OCTETS_MAX
                     || next < self.log.oldest();
                 if late {
                     c.feed = Feed::Behind { lost_from: next };
