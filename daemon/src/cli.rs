@@ -197,8 +197,7 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn check(place: &Place) -> anyhow::Result<()> {
-    let config = place.load()?;
-    place.check_prompts(&config)?;
+    let config = crate::check::load(place)?;
     println!(
         "{}: good: {} boards, {} groups, {} agents, {} emulated boards",
         place.config_path().display(),

@@ -45,8 +45,11 @@ pub const METHODS: &[(&str, Access)] = &[
 /// It cannot start: what is missing.
 pub fn run(config: &Config, folder: &Path, paths: &Paths) -> Result<()> {
     let signals = Signals::take()?;
-    let mut ends = far_ends::build(config, folder)?;
+    let mut ends = far_ends::build(config, folder, paths)?;
     let mut far = std::mem::take(&mut ends.boards).into_iter();
+    if config.emulate.board.is_empty() {
+        tracing::warn!("the configuration has no [[emulate.board]]: nothing is emulated");
+    }
     let mut boards = Vec::new();
     for (index, emulated) in config.emulate.board.iter().enumerate() {
         let seed = config.emulate.seed.wrapping_add(index as u64);

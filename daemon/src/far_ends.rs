@@ -8,6 +8,7 @@ use emulator::{DChannel, E1, E1Clock, FarEnd, Link, Loopback, Meeting};
 use exchange::{Exchange, Scenario, Voices};
 
 use crate::config::{Clock, Config, FarEndKind};
+use crate::paths::Paths;
 
 /// The far ends of all emulated boards, and the networks behind them.
 pub struct FarEnds {
@@ -17,11 +18,24 @@ pub struct FarEnds {
     pub exchanges: BTreeMap<String, Exchange>,
 }
 
-/// Builds what `config` asks for. Scenarios that are files stand beside the configuration, in `folder`.
+/// Builds what `config` asks for. Scenarios that are files stand beside the configuration, in `folder`; sockets
+/// of far ends lie below the root of `paths`.
 ///
 /// # Errors
 /// A scenario that cannot be read, or has another number of spans than lead to it.
-pub fn build(config: &Config, folder: &Path) -> Result<FarEnds> {
+pub fn build(config: &Config, folder: &Path, paths: &Paths) -> Result<FarEnds> {
+    build_with(config, scenarios(config, folder)?, paths)
+}
+
+/// Whether the networks that `config` asks for could be built.
+///
+/// # Errors
+/// As [`build`].
+pub fn check(config: &Config, folder: &Path) -> Result<()> {
+    exchanges(config, scenarios(config, folder)?).map(drop)
+}
+
+fn scenarios(config: &Config, folder: &Path) -> Result<BTreeMap<String, Scenario>> {
     let mut scenarios = BTreeMap::new();
     for name in scenario_names(config) {
         let scenario = if name == "demo" {
@@ -34,14 +48,13 @@ pub fn build(config: &Config, folder: &Path) -> Result<FarEnds> {
         };
         scenarios.insert(name, scenario);
     }
-    build_with(config, scenarios)
+    Ok(scenarios)
 }
 
-/// The same with scenarios from elsewhere.
-///
-/// # Errors
-/// A scenario that is missing, or has another number of spans than lead to it.
-pub fn build_with(config: &Config, scenarios: BTreeMap<String, Scenario>) -> Result<FarEnds> {
+fn exchanges(
+    config: &Config,
+    scenarios: BTreeMap<String, Scenario>,
+) -> Result<BTreeMap<String, Exchange>> {
     let mut exchanges = BTreeMap::new();
     for (name, scenario) in scenarios {
         let wanted = scenario_names(config).filter(|n| *n == name).count();
@@ -53,6 +66,19 @@ pub fn build_with(config: &Config, scenarios: BTreeMap<String, Scenario>) -> Res
             .with_context(|| format!("scenario `{name}`"))?;
         exchanges.insert(name, exchange);
     }
+    Ok(exchanges)
+}
+
+/// The same with scenarios from elsewhere.
+///
+/// # Errors
+/// A scenario that is missing, or has another number of spans than lead to it.
+pub fn build_with(
+    config: &Config,
+    scenarios: BTreeMap<String, Scenario>,
+    paths: &Paths,
+) -> Result<FarEnds> {
+    let exchanges = exchanges(config, scenarios)?;
     let mut next: BTreeMap<String, usize> = BTreeMap::new();
     let mut links: BTreeMap<(usize, usize), Link> = BTreeMap::new();
     let mut boards = Vec::new();
@@ -80,16 +106,24 @@ pub fn build_with(config: &Config, scenarios: BTreeMap<String, Scenario>) -> Res
                     far.with_context(|| format!("scenario `{name}` has no span {index}"))?
                 }
                 FarEndKind::Dchannel => {
-                    let meeting = meeting(end.socket.as_deref())?;
-                    Box::new(DChannel::open(meeting).context("far end `dchannel`")?)
+                    let meeting = meeting(end.socket.as_deref(), paths)?;
+                    let what = end.socket.clone().unwrap_or_default();
+                    Box::new(
+                        DChannel::open(meeting)
+                            .with_context(|| format!("far end `dchannel` at `{what}`"))?,
+                    )
                 }
                 FarEndKind::E1 => {
-                    let meeting = meeting(end.socket.as_deref())?;
+                    let meeting = meeting(end.socket.as_deref(), paths)?;
                     let clock = match board.clock {
                         Clock::Real => E1Clock::Real,
                         Clock::Lock => E1Clock::Lock,
                     };
-                    Box::new(E1::open(meeting, clock).context("far end `e1`")?)
+                    let what = end.socket.clone().unwrap_or_default();
+                    Box::new(
+                        E1::open(meeting, clock)
+                            .with_context(|| format!("far end `e1` at `{what}`"))?,
+                    )
                 }
             });
         }
@@ -98,8 +132,13 @@ pub fn build_with(config: &Config, scenarios: BTreeMap<String, Scenario>) -> Res
     Ok(FarEnds { boards, exchanges })
 }
 
-fn meeting(text: Option<&str>) -> Result<Meeting> {
-    Ok(text.unwrap_or_default().parse()?)
+/// `listen:PATH` or `connect:PATH`, the path below the root.
+fn meeting(text: Option<&str>, paths: &Paths) -> Result<Meeting> {
+    let text = text.unwrap_or_default();
+    Ok(match text.split_once(':') {
+        Some((how, path)) => format!("{how}:{}", paths.at(path).display()).parse()?,
+        None => text.parse()?,
+    })
 }
 
 fn scenario_names(config: &Config) -> impl Iterator<Item = String> {

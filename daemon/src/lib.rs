@@ -9,6 +9,7 @@ pub mod alone;
 pub mod analyze;
 pub mod bench;
 pub mod boards;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod ctl;

@@ -25,6 +25,7 @@ use crate::media_shell::rings::{self, Shared};
 use crate::media_shell::setup::{Plan, Prompts};
 use crate::media_shell::signal_work::{Said, SignalWork};
 use crate::media_shell::tick_work::{TickWork, drift_ppm};
+use crate::paths::Paths;
 
 /// Framer accesses a millisecond: in process an access costs nothing.
 const FRAMER_BUDGET: u8 = 8;
@@ -56,7 +57,7 @@ impl Rig {
     /// # Errors
     /// What the configuration asks for and cannot be had.
     pub fn new(config: &Config, prompts: &Prompts, folder: &Path) -> Result<Self> {
-        Self::with_far_ends(config, prompts, far_ends::build(config, folder)?)
+        Self::with_far_ends(config, prompts, far_ends::build(config, folder, &Paths::below("/"))?)
     }
 
     /// The same with scenarios that no file holds.
@@ -68,7 +69,7 @@ impl Rig {
         prompts: &Prompts,
         scenarios: BTreeMap<String, Scenario>,
     ) -> Result<Self> {
-        Self::with_far_ends(config, prompts, far_ends::build_with(config, scenarios)?)
+        Self::with_far_ends(config, prompts, far_ends::build_with(config, scenarios, &Paths::below("/"))?)
     }
 
     /// The same with far ends of the caller's own, by board and port.

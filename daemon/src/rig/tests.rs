@@ -188,8 +188,12 @@ fn bridged_for_ten_minutes(ppm: i32) {
     let mut scenario = Scenario::demo();
     let pbx = *scenario.spans.last().unwrap();
     scenario.spans = vec![pbx; 2];
-    let mut ends = far_ends::build_with(&config, BTreeMap::from([("pbx".into(), scenario)]))
-        .unwrap_or_else(|e| panic!("{e:#}"));
+    let mut ends = far_ends::build_with(
+        &config,
+        BTreeMap::from([("pbx".into(), scenario)]),
+        &Paths::below("/"),
+    )
+    .unwrap_or_else(|e| panic!("{e:#}"));
     let heard: [Arc<Mutex<Option<Heard>>>; 2] = Default::default();
     for (ports, heard) in ends.boards.iter_mut().zip(&heard) {
         let pbx = ports.pop().unwrap();
