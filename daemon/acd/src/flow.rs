@@ -47,7 +47,10 @@ impl Acd {
         let Some(visit) = self.state.visits.get_mut(&call) else { return };
         visit.sound = Sound::Silence;
         match visit.stage.clone() {
-            Stage::Node { node, .. } => self.enter(call, node),
+            Stage::Node { node, .. } => {
+                self.set_caller_fallback_of(call);
+                self.enter(call, node);
+            }
             Stage::Queued { .. } => {
                 self.set_caller_fallback_of(call);
                 self.sound_of_queue(call, true);

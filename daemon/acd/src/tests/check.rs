@@ -1,11 +1,13 @@
-//! What must hold after every step.
+//! What must hold after every step, and of what a step wants done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Acd;
+use call::CallCommand;
+
 use crate::index::Index;
 use crate::settings::AgentKind;
 use crate::state::{AgentState, Purpose, Role, Stage, Work};
+use crate::{Acd, AcdEvent, Action};
 
 pub fn check(acd: &Acd) -> Result<(), String> {
     agents_and_calls_belong_to_each_other(acd)?;
@@ -17,6 +19,57 @@ pub fn check(acd: &Acd) -> Result<(), String> {
         return Err("the index has left the state".into());
     }
     Ok(())
+}
+
+/// The agents before a step.
+pub struct Before {
+    words: Vec<&'static str>,
+    tag: u64,
+}
+
+impl Before {
+    pub fn of(acd: &Acd) -> Self {
+        let words = acd.state.agents.iter().map(|(_, agent)| agent.state.word()).collect();
+        Self { words, tag: acd.state.core.tag }
+    }
+
+    /// Only who was ready the moment before is reserved or rung; a list is dialled only for a nailed agent who is
+    /// reserved at that moment, never twice for one of them, and not before the journal is on the disk.
+    pub fn check(&self, acd: &Acd, actions: &[Action]) -> Result<(), String> {
+        let names = acd.state.agents.iter().map(|(name, _)| name.as_str());
+        let mut words: BTreeMap<&str, &str> = names.zip(self.words.iter().copied()).collect();
+        for action in actions {
+            match action {
+                Action::Publish(AcdEvent::Agent { agent, state, .. }) => {
+                    let was = words.insert(agent, state).unwrap_or_default();
+                    if matches!(state.as_str(), "reserved" | "ringing") && was != "ready" {
+                        return Err(format!("agent {agent} was {was} and is {state}"));
+                    }
+                }
+                Action::Command { tag, command: CallCommand::Dial(dial), promise } => {
+                    if *promise != dial.on_person.is_some() {
+                        return Err(format!("promise: {promise}: {dial:?}"));
+                    }
+                    let Some(on_person) = dial.on_person.as_ref().filter(|_| *tag > self.tag)
+                    else {
+                        continue;
+                    };
+                    let agent = acd.state.agents.iter().find(|(_, agent)| {
+                        agent.up && agent.leg.is_some() && agent.leg == on_person.bridge
+                    });
+                    let word = agent.and_then(|(name, _)| words.insert(name, "dialled for"));
+                    if word != Some("reserved") {
+                        return Err(format!(
+                            "{word:?} is who {} is dialled for",
+                            dial.called.digits
+                        ));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 fn agents_and_calls_belong_to_each_other(acd: &Acd) -> Result<(), String> {
@@ -95,7 +148,8 @@ fn nobody_idles_while_somebody_waits(acd: &Acd) -> Result<(), String> {
     }
 }
 
-/// Each dialled call that may bring a person has an agent, nailed and reserved for it alone.
+/// Each dialled call that may bring a person has an agent, nailed and reserved for it alone: so there are never
+/// more of them than agents who would idle. Only an agent whose telephone failed meanwhile leaves his call without.
 fn campaigns_are_precise(acd: &Acd) -> Result<(), String> {
     for (id, attempt) in acd.state.attempts.iter() {
         let (Some(agent), Some(_)) = (&attempt.agent, &attempt.campaign) else { continue };
@@ -105,6 +159,10 @@ fn campaigns_are_precise(acd: &Acd) -> Result<(), String> {
         }
         if acd.index.kind(agent) != Some(AgentKind::Nailed) {
             return Err(format!("attempt {id} is for {agent}, who is not nailed"));
+        }
+        let Some(agent) = acd.state.agents.get(agent) else { continue };
+        if agent.state.work() != Some(Work::Attempt(*id)) {
+            return Err(format!("attempt {id} is for {agent:?}, who is not reserved for it"));
         }
     }
     Ok(())

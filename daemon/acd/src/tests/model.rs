@@ -31,6 +31,8 @@ pub struct Leg {
     pub bridge_at_answer: Option<LegId>,
     pub outcome: Option<Outcome>,
     pub held: bool,
+    /// What it would get without a call centre is stored.
+    pub fallback: bool,
     /// The people of a caller: whether they ever talked to an agent.
     pub talked: bool,
     pub arrived_us: u64,
@@ -208,6 +210,7 @@ impl Model {
                 bridge_at_answer: None,
                 outcome: None,
                 held: false,
+                fallback: false,
                 talked: false,
                 arrived_us: self.now_us,
             },
@@ -442,9 +445,14 @@ impl Model {
                 self.events.push_back(CallEvent::Held { leg, on });
                 Ok(none)
             }
-            CallCommand::SetFallback { leg, .. } | CallCommand::Record { leg, .. } => {
-                self.up(leg).map(|()| none)
+            CallCommand::SetFallback { leg, .. } => {
+                self.up(leg)?;
+                if let Some(l) = self.legs.get_mut(&leg) {
+                    l.fallback = true;
+                }
+                Ok(none)
             }
+            CallCommand::Record { leg, .. } => self.up(leg).map(|()| none),
             CallCommand::Transfer { leg, called, group, kind } => {
                 self.up(leg)?;
                 let Some(peer) = self.legs[&leg].now.peer else {

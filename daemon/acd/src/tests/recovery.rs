@@ -1,5 +1,7 @@
 //! What survives: state and patches through JSON, the same decisions again, a successor that knows nothing.
 
+use call::CallCommand;
+
 use super::model::{Later, Manners};
 use super::world::{World, centre};
 use crate::{Acd, ApiRequest, Input, Patch, State};
@@ -137,6 +139,30 @@ fn a_successor_without_state_adopts_every_leg() {
         assert_eq!(report["inbound"]["here"], 0, "seed {seed}: {report}");
         assert_eq!(report["outbound"]["in_flight"], 0, "seed {seed}: {report}");
     }
+}
+
+/// The order to store a fallback was lost with the connection: it is given again, so that the caller would not be
+/// left alone if the call centre fell once more.
+#[test]
+fn a_caller_whose_fallback_was_lost_on_its_way_gets_it_with_the_next_connection() {
+    let mut world = World::new(3, centre(1, 0), Manners { busy: 0.0, ..Manners::default() });
+    world.connect();
+    world.run(20 * SECOND);
+    let leg = world.model.call_in("100");
+    let stores = |(_, command): &(u64, CallCommand)| matches!(command, CallCommand::SetFallback { leg: of, .. } if *of == leg);
+    while !world.to_model.iter().any(stores) {
+        if let Some((tag, command)) = world.to_model.pop_front() {
+            let answer = world.model.obey(tag, command);
+            world.feed(Input::Answered { tag, answer });
+        } else {
+            let event = world.model.events.pop_front().expect("he is answered");
+            world.feed(Input::Media(event));
+        }
+    }
+    world.cut();
+    world.connect();
+    world.settle();
+    assert!(world.model.legs[&leg].fallback);
 }
 
 /// The dial was obeyed, its answer was lost with us, and the call was over before we were back: whichever comes

@@ -1,12 +1,12 @@
 //! One story a test.
 
-use call::{CallEvent, Cause, Direction, LegState, PlayItem};
+use call::{CallCommand, CallEvent, Cause, Direction, LegId, LegState, PlayItem};
 
 use super::model::Manners;
 use super::world::{World, agent, centre, queue};
 use crate::settings::AgentKind;
 use crate::state::{AgentState, Stage};
-use crate::{ApiRequest, CallResult, Settings};
+use crate::{Acd, Action, ApiRequest, CallResult, Settings};
 
 const SECOND: u64 = 1_000_000;
 
@@ -80,6 +80,136 @@ fn a_rung_agent_who_does_not_answer_is_paused_and_the_call_goes_to_the_front() {
     world.model.manners.never_answers = 0;
     world.run(30 * SECOND);
     assert!(world.model.legs[&first].now.peer.is_some(), "the first call is served first");
+}
+
+/// Whether somebody speaks with the caller.
+fn talks(world: &World, leg: LegId) -> bool {
+    world.model.legs[&leg].now.peer.is_some()
+}
+
+/// A queue that comes before `sales`, reached by who dials 2....
+fn with_gold(mut settings: Settings) -> Settings {
+    settings.queues.push(queue("gold"));
+    settings.queues[1].priority = 5;
+    let mut flow = settings.flows[0].clone();
+    flow.name = "gold".into();
+    flow.start = "wait".into();
+    if let crate::NodeKind::Queue { queue, .. } = &mut flow.nodes[3].kind {
+        *queue = "gold".into();
+    }
+    settings.flows.push(flow);
+    let mut route = settings.routes[0].clone();
+    route.called_prefix = Some("2".into());
+    route.flow = "gold".into();
+    settings.routes.insert(0, route);
+    for agent in &mut settings.agents {
+        agent.queues.push("gold".into());
+    }
+    settings
+}
+
+#[test]
+fn a_call_that_was_rung_in_vain_comes_before_all_who_wait_whatever_their_queue() {
+    let mut manners = patient();
+    manners.never_answers = 1;
+    let mut world = started(with_gold(centre(0, 1)), manners);
+    let rung = world.model.call_in("100");
+    world.run(6 * SECOND);
+    assert_eq!(state(&world, "r00").word(), "ringing");
+    let [second, third, gold] = ["100", "100", "200"].map(|called| world.model.call_in(called));
+    world.run(13 * SECOND);
+    assert_eq!(state(&world, "r00").word(), "paused");
+    let place = |leg: LegId| world.acd.index.position(world.model.legs[&leg].now.call);
+    let places = [rung, second, third, gold].map(place);
+    assert_eq!(places, [Some(1), Some(2), Some(3), Some(1)]);
+    world.model.manners.never_answers = 0;
+    world.run(22 * SECOND);
+    let all = [rung, gold, second, third];
+    for (turn, served) in all.into_iter().enumerate() {
+        let who: Vec<LegId> =
+            all.into_iter().skip(turn).filter(|&leg| talks(&world, leg)).collect();
+        assert_eq!(who, [served], "turn {turn}");
+        world.model.end(served, Cause::NORMAL_CLEARING, false);
+        world.run(world.model.now_us + 2 * SECOND);
+    }
+}
+
+/// A successor without memory knows only that the two talk; others have waited longer by its count.
+#[test]
+fn a_caller_whose_agents_line_failed_comes_before_those_who_wait_longer() {
+    let mut world = started(centre(1, 0), patient());
+    let talking = world.model.call_in("100");
+    world.run(10 * SECOND);
+    assert!(talks(&world, talking));
+    let waiting = world.model.call_in("100");
+    world.run(20 * SECOND);
+    world.cut();
+    world.acd = Acd::new(world.acd.settings().clone(), 2).unwrap();
+    world.shadow = world.acd.clone();
+    world.model.answered.clear();
+    world.connect();
+    world.run(30 * SECOND);
+    let telephone = world.model.legs[&talking].now.peer.unwrap();
+    world.model.end(telephone, Cause::DESTINATION_OUT_OF_ORDER, false);
+    world.settle();
+    let place = |leg: LegId| world.acd.index.position(world.model.legs[&leg].now.call);
+    assert_eq!((place(talking), place(waiting)), (Some(1), Some(2)));
+    world.run(40 * SECOND);
+    assert!(talks(&world, talking) && !talks(&world, waiting));
+}
+
+#[test]
+fn an_agent_who_writes_up_is_neither_given_a_caller_nor_reserved_for_the_list() {
+    let mut settings = centre(1, 0);
+    settings.wrap_up_millis = 30_000;
+    let mut world = started(settings, patient());
+    let first = world.model.call_in("100");
+    world.run(10 * SECOND);
+    world.model.end(first, Cause::NORMAL_CLEARING, false);
+    world.settle();
+    assert_eq!(state(&world, "n00").word(), "wrap_up");
+    let csv = "0100\n0101\n".into();
+    let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+    world.api(load).unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    let waits = world.model.call_in("100");
+    world.run(39 * SECOND);
+    assert_eq!(state(&world, "n00").word(), "wrap_up");
+    assert_eq!((talks(&world, waits), world.model.truth.dialled), (false, 0));
+    world.run(41 * SECOND);
+    assert_eq!((talks(&world, waits), world.model.truth.dialled), (true, 0), "callers come first");
+    world.model.end(waits, Cause::NORMAL_CLEARING, false);
+    world.run(70 * SECOND);
+    assert_eq!(world.model.truth.dialled, 0);
+    world.run(72 * SECOND);
+    assert_eq!(world.model.truth.dialled, 1);
+}
+
+#[test]
+fn calls_of_a_list_wait_for_the_journal_and_no_other_command_does() {
+    let mut manners = patient();
+    manners.busy = 0.3;
+    let mut world = World::new(1, centre(2, 1), manners);
+    world.keep_inputs = true;
+    world.connect();
+    world.run(SECOND);
+    for _ in 0..3 {
+        world.model.call_in("100");
+    }
+    let csv = "0104\n0114\n0124\n0134\n".into();
+    let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+    world.api(load).unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    world.run(60 * SECOND);
+    let mut seen = [0, 0];
+    for action in world.inputs.iter().flat_map(|(.., actions)| actions) {
+        if let Action::Command { command, promise, .. } = action {
+            let of_list = matches!(command, CallCommand::Dial(dial) if dial.on_person.is_some());
+            assert_eq!(*promise, of_list, "{command:?}");
+            seen[usize::from(of_list)] += 1;
+        }
+    }
+    assert!(seen[0] > 10 && seen[1] > 4, "{seen:?}");
 }
 
 #[test]
@@ -192,7 +322,40 @@ fn an_agent_who_hangs_up_releases_the_caller_and_a_failing_line_does_not() {
 }
 
 #[test]
-fn the_longest_idle_agent_is_next_and_skills_and_priority_decide_between_queues() {
+fn who_has_been_idle_longest_gets_the_next_caller_and_the_next_call_of_the_list() {
+    let mut world = started(centre(3, 0), patient());
+    let telephones = ["n00", "n01", "n02"].map(|n| world.acd.state.agents.get(n).unwrap().leg);
+    for _ in 0..3 {
+        world.model.call_in("100");
+        world.run(world.model.now_us + 5 * SECOND);
+    }
+    // Who hangs up first idles longest; the order is not that of the names.
+    let free = |world: &mut World, order: [usize; 3]| {
+        for agent in order {
+            let peer = world.model.legs[&telephones[agent].unwrap()].now.peer.unwrap();
+            world.model.end(peer, Cause::NORMAL_CLEARING, false);
+            world.run(world.model.now_us + 3 * SECOND);
+        }
+    };
+    for order in [[2, 0, 1], [1, 2, 0]] {
+        free(&mut world, order);
+        for agent in order {
+            let caller = world.model.call_in("100");
+            world.run(world.model.now_us + 5 * SECOND);
+            assert_eq!(world.model.legs[&caller].now.peer, telephones[agent], "{order:?}");
+        }
+    }
+    free(&mut world, [2, 1, 0]);
+    let csv = "0100\n0101\n0102\n".into();
+    let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+    world.api(load).unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    let dialled = world.model.legs.values().filter_map(|leg| leg.on_person.as_ref()?.bridge);
+    assert_eq!(dialled.collect::<Vec<_>>(), [2, 1, 0].map(|agent| telephones[agent].unwrap()));
+}
+
+#[test]
+fn skills_and_priority_decide_between_queues() {
     let mut settings = centre(2, 0);
     settings.queues.push(queue("gold"));
     settings.queues[1].priority = 5;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use call::CallCommand;
 use serde_json::Value;
 use tdm::Instant;
 
@@ -10,6 +11,7 @@ use crate::settings::{
     AgentKind, AgentSettings, CampaignSettings, FlowSettings, NodeKind, NodeSettings,
     QueueSettings, RouteSettings,
 };
+use crate::state::Stage;
 use crate::{Acd, Action, ApiRequest, CallRecord, Input, Settings};
 
 pub struct World {
@@ -24,7 +26,7 @@ pub struct World {
     pub connected: bool,
     pub steps: u64,
     seed: u64,
-    pub to_model: VecDeque<(u64, call::CallCommand)>,
+    pub to_model: VecDeque<(u64, CallCommand)>,
     reply: Option<Result<Value, call::Refusal>>,
 }
 
@@ -57,7 +59,11 @@ impl World {
 
     pub fn feed(&mut self, input: Input) {
         let now = Instant::micros(self.model.now_us);
+        let before = super::check::Before::of(&self.acd);
         let actions = self.acd.step(now, input.clone());
+        if let Err(what) = before.check(&self.acd, &actions) {
+            panic!("seed {}, step {}, after {input:?}: {what}", self.seed, self.steps);
+        }
         self.shadow.apply(self.acd.take_patch());
         self.steps += 1;
         if self.keep_inputs {
@@ -98,6 +104,21 @@ impl World {
             } else {
                 break;
             }
+        }
+        self.callers_have_a_fallback();
+    }
+
+    /// Whoever waits in a flow or queue would not be left in silence if the call centre fell now.
+    fn callers_have_a_fallback(&self) {
+        for (call, visit) in self.acd.state.visits.iter() {
+            let waits = matches!(visit.stage, Stage::Node { .. } | Stage::Queued { .. });
+            if !waits || self.model.legs.get(&visit.leg).is_none_or(|leg| leg.fallback) {
+                continue;
+            }
+            let asked = self.acd.state.pending.iter().any(|(_, pending)| {
+                matches!(pending.command, CallCommand::SetFallback { leg, .. } if leg == visit.leg)
+            });
+            assert!(asked, "seed {}, step {}: {call} has no fallback", self.seed, self.steps);
         }
     }
 
