@@ -135,6 +135,14 @@ pub enum Command {
     },
     /// Takes over what the configuration changed and needs no restart, or refuses as a whole.
     Reload(Place),
+    /// Follows one call through the captures: messages, tones and states, with their times.
+    Trace {
+        /// The files.
+        #[command(flatten)]
+        place: Place,
+        /// The call, as events and records name it: `c1f.7`.
+        call: String,
+    },
     /// Tries the number rules of a trunk group.
     Number(crate::number::NumberArgs),
     /// Call records as CSV on standard output.
@@ -177,6 +185,7 @@ pub fn run(cli: Cli) -> ExitCode {
             ask(vec!["reload".into()], false, false).and_then(|ask| ctl::run(&place.paths(), ask))
         }
         Command::Number(args) => crate::number::run(&args),
+        Command::Trace { place, call } => trace(&place, &call),
         Command::Records { place, from, to } => records(&place, from, to),
         Command::Analyze(args) => crate::analyze::run(&args),
         Command::Bench(args) => crate::bench::run(&args),
@@ -237,6 +246,14 @@ fn acd(place: &Place) -> anyhow::Result<()> {
     place.check_prompts(&config)?;
     log();
     crate::acd_shell::run(config.acd, &place.paths())
+}
+
+fn trace(place: &Place, call: &str) -> anyhow::Result<()> {
+    let config = place.load()?;
+    let Some(folder) = &config.media.capture else {
+        anyhow::bail!("nothing is captured: set `capture = \"/var/lib/trunkline/capture\"` in [media]");
+    };
+    crate::trace::run(&place.paths().at(folder), call)
 }
 
 fn records(place: &Place, from: i64, to: i64) -> anyhow::Result<()> {

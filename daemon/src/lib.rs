@@ -28,6 +28,7 @@ pub mod records;
 pub mod rig;
 pub mod scan;
 pub mod signals;
+pub mod trace;
 
 /// Counts what tests of the real-time path must not do.
 #[cfg(test)]

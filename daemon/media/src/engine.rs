@@ -1,9 +1,11 @@
 //! What the call server wants of a signalling engine, whatever the system is.
 
+use signalling::lapd::Fault;
 use signalling::pri::Interface;
 use signalling::{InterfaceOutput, Order};
 use tdm::Instant;
 
+use crate::view::LinkCounters;
 use crate::{Media, MediaSettings, SettingsError, Signalling, SpanSettings};
 
 /// The engine of one interface. Takes one input, is drained with `poll` down to `Wait`, and so on.
@@ -16,6 +18,10 @@ pub trait Engine {
     fn elapsed(&mut self, now: Instant);
     /// What it wants done.
     fn poll(&mut self) -> InterfaceOutput;
+    /// What it counted since the start.
+    fn counters(&self) -> LinkCounters {
+        LinkCounters::default()
+    }
 }
 
 impl Engine for Interface {
@@ -30,6 +36,30 @@ impl Engine for Interface {
     }
     fn poll(&mut self) -> InterfaceOutput {
         self.poll()
+    }
+    fn counters(&self) -> LinkCounters {
+        let (traffic, faults, calls) =
+            (self.link_traffic(), self.link_faults(), self.call_counters());
+        let counted = Fault::ALL.into_iter().map(|fault| (fault.name(), faults.of(fault)));
+        LinkCounters {
+            frames_sent: traffic.sent,
+            frames_received: traffic.received,
+            messages_repeated: traffic.repeated,
+            established: traffic.established,
+            lost: traffic.lost,
+            faults: counted.filter(|(_, count)| *count > 0).collect(),
+            incoming: calls.incoming,
+            outgoing: calls.outgoing,
+            glare: calls.glare,
+            timeouts: calls.timeouts,
+            malformed: calls.malformed,
+            unknown_reference: calls.unknown_reference,
+            unexpected: calls.unexpected,
+            bad_element: calls.bad_element,
+            segments_lost: calls.segments_lost,
+            restarts: calls.restarts,
+            services: calls.services,
+        }
     }
 }
 

@@ -53,4 +53,4 @@ pub use settings::{
     CallRate, GroupSettings, Hunt, Limits, MediaSettings, Numbers, Orphan, SettingsError,
     Signalling, SpanSettings, Timing,
 };
-pub use view::{Counters, GroupStatus, SpanStatus, Status};
+pub use view::{Counters, GroupStatus, LinkCounters, SpanStatus, Status};

@@ -34,6 +34,9 @@ impl Media {
                 }
             }
             Event::Ended { key, timeslot: _, clearing, glare } => {
+                if let Some(span) = self.spans.get_mut(span) {
+                    *span.causes.entry(clearing.cause.0).or_default() += 1;
+                }
                 // Calls refused at the door, and those of a lost board, end unnoticed.
                 if let Some(&id) = self.keys.get(&(span, key)) {
                     self.over(id, clearing, glare);

@@ -1,5 +1,7 @@
 //! Spans, their channels, and the groups that hunt over them.
 
+use std::collections::BTreeMap;
+
 use call::ChannelState;
 use signalling::{LegKey, Side};
 use tdm::{Alarms, Channel, Instant, Law, SpanId, TIMESLOTS, Timeslot};
@@ -42,6 +44,8 @@ pub(crate) struct Span {
     pub(crate) restarting: bool,
     pub(crate) blocked: bool,
     pub(crate) draining: bool,
+    /// How calls on it ended, by cause.
+    pub(crate) causes: BTreeMap<u8, u64>,
     slots: [Option<Slot>; TIMESLOTS],
     last_key: Option<u32>,
 }
@@ -71,6 +75,7 @@ impl Span {
             restarting: false,
             blocked: false,
             draining: false,
+            causes: BTreeMap::new(),
             slots,
             last_key: None,
         }

@@ -1,5 +1,7 @@
 //! What an operator sees: groups, spans, channels, counters.
 
+use std::collections::BTreeMap;
+
 use call::{ChannelState, LegNow, SnapshotItem};
 use serde::Serialize;
 
@@ -61,6 +63,49 @@ pub struct SpanStatus {
     pub alarms: Vec<String>,
     /// Timeslot and what it can be used for.
     pub channels: Vec<(u8, ChannelState)>,
+    /// What its D-channel counted.
+    pub signalling: LinkCounters,
+    /// How calls on it ended: Q.850's cause and how often.
+    pub causes: BTreeMap<u8, u64>,
+}
+
+/// What the D-channel of a span counted since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LinkCounters {
+    /// Frames we sent.
+    pub frames_sent: u64,
+    /// Frames that came, sound or not.
+    pub frames_received: u64,
+    /// Messages that had to be sent again.
+    pub messages_repeated: u64,
+    /// How often layer 2 came up or began anew.
+    pub established: u64,
+    /// How often it was lost.
+    pub lost: u64,
+    /// What went wrong on layer 2, by the letters of Q.921, appendix II; only what did.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Calls of the far end.
+    pub incoming: u64,
+    /// Calls of ours.
+    pub outgoing: u64,
+    /// Both ends took the same channel.
+    pub glare: u64,
+    /// Timers of Q.931 that ended a call or a wait.
+    pub timeouts: u64,
+    /// Messages that are none.
+    pub malformed: u64,
+    /// Messages for a call nobody knows.
+    pub unknown_reference: u64,
+    /// Messages nobody knows, or not in this state.
+    pub unexpected: u64,
+    /// Elements absent, bad or not comprehended.
+    pub bad_element: u64,
+    /// Pieces of messages that fitted nowhere.
+    pub segments_lost: u64,
+    /// RESTARTs of the far end.
+    pub restarts: u64,
+    /// SERVICE messages of the far end.
+    pub services: u64,
 }
 
 /// What happened since the start.
@@ -120,6 +165,8 @@ impl Media {
             link: s.link,
             alarms: alarms(s),
             channels: s.slots().map(|(t, slot)| (t.index() as u8, s.state(slot))).collect(),
+            signalling: s.engine.counters(),
+            causes: s.causes.clone(),
         });
         Status {
             groups: groups.collect(),

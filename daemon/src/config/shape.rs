@@ -105,6 +105,9 @@ pub struct Media {
     /// What an answered person hears when nobody is there for him.
     #[serde(default)]
     pub safe_harbour: Option<Spanned<String>>,
+    /// A folder, below the root, in which every D-channel and what happened to calls is captured.
+    #[serde(default)]
+    pub capture: Option<String>,
     /// Trunk groups.
     #[serde(default)]
     pub group: Vec<Group>,

@@ -6,6 +6,7 @@
 
 pub mod alarm_log;
 pub mod board_work;
+pub mod capture;
 pub mod clock;
 pub mod lockstep;
 pub mod pace;
@@ -101,7 +102,11 @@ pub fn run(config: &Config, config_path: &Path, paths: &Paths, prompts: &Prompts
     let recorder = RecorderWork::new(recorders, &paths.recordings())
         .with_context(|| paths.recordings().display().to_string())?;
     let tick = TickWork::new(pipeline, tick_ends, Arc::clone(&shared), plan.spans, lockstep);
-    let work = SignalWork::new(media, signal_ends, Arc::clone(&shared), clock.now());
+    let mut work = SignalWork::new(media, signal_ends, Arc::clone(&shared), clock.now());
+    if let Some(folder) = &config.media.capture {
+        let sides = plan.media.spans.iter().map(|span| (span.span, span.side())).collect();
+        work.capture(capture::Capture::start(&paths.at(folder), sides)?);
+    }
     let (to_signal, inbox) = channel::bounded(4096);
     let (outbox, from_signal) = channel::unbounded();
     let (orders, order_inbox) = channel::unbounded();

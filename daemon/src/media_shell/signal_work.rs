@@ -11,6 +11,7 @@ use media::{Media, Output, RecorderOrder};
 use tdm::hdlc::Decoder;
 use tdm::{Alarm, Alarms, ClockId, Frame, Instant, SPANS_MAX, SampleTime, SpanId};
 
+use super::capture::Capture;
 use super::rings::{Note, Shared, SignalEnds, count};
 
 /// Something the call server said that leaves the signalling thread.
@@ -67,6 +68,7 @@ struct Core {
     wake: Option<Instant>,
     said: VecDeque<Said>,
     shared: Arc<Shared>,
+    capture: Option<Capture>,
 }
 
 impl SignalWork {
@@ -85,10 +87,16 @@ impl SignalWork {
                 wake: None,
                 said: VecDeque::new(),
                 shared,
+                capture: None,
             },
         };
         work.core.drain(now);
         work
+    }
+
+    /// From now on every frame and every event of a call is captured.
+    pub fn capture(&mut self, capture: Capture) {
+        self.core.capture = Some(capture);
     }
 
     /// Works through everything that came in, and the timers that are due.
@@ -117,6 +125,9 @@ impl SignalWork {
                 let before = decoder.counters();
                 decoder.push(&octets, |frame| {
                     core.media.queue_age(now.micros_since(at));
+                    if let Some((capture, frame)) = core.capture.as_mut().zip(Frame::new(frame)) {
+                        capture.frame(now, span, false, frame);
+                    }
                     core.media.frame(now, span, frame);
                     core.drain(now);
                 });
@@ -199,6 +210,9 @@ impl Core {
                     break;
                 }
                 Output::Frame { span, frame } => {
+                    if let Some(capture) = &mut self.capture {
+                        capture.frame(now, span, true, frame);
+                    }
                     let ring = self.frames.get_mut(span.index()).and_then(Option::as_mut);
                     // LAPD repeats what is lost here, as it does what is lost on the line.
                     if ring.is_none_or(|ring| ring.push(frame).is_err()) {
@@ -211,6 +225,9 @@ impl Core {
                 }
                 Output::Recorder(order) => self.said.push_back(Said::Recorder(order)),
                 Output::Event(event, sample) => {
+                    if let Some(capture) = &mut self.capture {
+                        capture.event(now, &event);
+                    }
                     let clock = self.shared.clock().unwrap_or_default();
                     let sample = sample.map(|s| (s, clock));
                     self.said.push_back(Said::Event { at: now, sample, event });

@@ -1,0 +1,141 @@
+//! Captures while running: every frame of the D-channels as pcap, and beside it what happened to calls.
+//!
+//! The signalling thread hands over what crosses it and never waits: when the writer is behind, a frame is left out
+//! and counted. `spanN.pcap` opens in any analyser; `calls.jsonl` has a line for every event of a call, on the same
+//! clock, so that `trunkline trace` can put the two together. A file that has grown to its limit is put aside under
+//! the same name with `.old`, in place of the last one: two of each, never more.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use call::CallEvent;
+use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use signalling::{Side, pcap};
+use tdm::{Frame, Instant, SpanId};
+
+/// Frames and events the writer may be behind.
+const BACKLOG: usize = 8192;
+/// A file is put aside when it has grown to this.
+const FILE_OCTETS_MAX: u64 = 64 << 20;
+
+// A frame crosses by value, as everywhere: a box for each would cost more than the ring's room.
+#[allow(clippy::large_enum_variant)]
+enum Captured {
+    Frame { at: Instant, span: SpanId, sent: bool, frame: Frame },
+    Event { at: Instant, event: Box<CallEvent> },
+}
+
+/// The signalling thread's end.
+pub struct Capture {
+    sender: Sender<Captured>,
+    /// What found the writer too far behind.
+    pub left_out: u64,
+}
+
+impl Capture {
+    /// Starts a writer into `folder`; `sides` says who we are on each span.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or the host has no thread left.
+    pub fn start(folder: &Path, sides: BTreeMap<SpanId, Side>) -> Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let (sender, receiver) = bounded(BACKLOG);
+        let mut writer = Writer { folder: folder.to_owned(), sides, files: BTreeMap::new() };
+        std::thread::Builder::new()
+            .name("capture".into())
+            .spawn(move || writer.run(&receiver))
+            .context("a thread for captures")?;
+        Ok(Self { sender, left_out: 0 })
+    }
+    /// A frame crossed.
+    pub fn frame(&mut self, at: Instant, span: SpanId, sent: bool, frame: Frame) {
+        self.give(Captured::Frame { at, span, sent, frame });
+    }
+    /// Something happened. What concerns no call is left to the log.
+    pub fn event(&mut self, at: Instant, event: &CallEvent) {
+        if !matches!(event, CallEvent::Time { .. }) {
+            self.give(Captured::Event { at, event: Box::new(event.clone()) });
+        }
+    }
+    fn give(&mut self, captured: Captured) {
+        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
+            self.sender.try_send(captured)
+        {
+            self.left_out += 1;
+        }
+    }
+}
+
+struct Writer {
+    folder: PathBuf,
+    sides: BTreeMap<SpanId, Side>,
+    files: BTreeMap<String, Growing>,
+}
+
+struct Growing {
+    file: BufWriter<File>,
+    octets: u64,
+}
+
+impl Writer {
+    fn run(&mut self, receiver: &Receiver<Captured>) {
+        while let Ok(first) = receiver.recv() {
+            let mut next = Some(first);
+            while let Some(captured) = next {
+                if let Err(error) = self.take(&captured) {
+                    // The disk is full, or the folder gone: calls go on, and so does the next attempt.
+                    tracing::warn!(%error, "capture");
+                    self.files.clear();
+                }
+                next = receiver.try_recv().ok();
+            }
+            for growing in self.files.values_mut() {
+                if let Err(error) = growing.file.flush() {
+                    tracing::warn!(%error, "capture");
+                }
+            }
+        }
+    }
+    fn take(&mut self, captured: &Captured) -> std::io::Result<()> {
+        match captured {
+            Captured::Frame { at, span, sent, frame } => {
+                let side = self.sides.get(span).copied().unwrap_or(Side::User);
+                let record = pcap::record(*at, side, *sent, frame.octets());
+                self.write(&format!("span{}.pcap", span.number()), &pcap::file_header(), &record)
+            }
+            Captured::Event { at, event } => {
+                let mut line = serde_json::to_value(event)?;
+                if let Some(fields) = line.as_object_mut() {
+                    fields.insert("at_us".into(), at.as_micros().into());
+                }
+                self.write("calls.jsonl", &[], format!("{line}\n").as_bytes())
+            }
+        }
+    }
+    fn write(&mut self, name: &str, header: &[u8], octets: &[u8]) -> std::io::Result<()> {
+        let is_full = |growing: &Growing| growing.octets >= FILE_OCTETS_MAX;
+        if self.files.get(name).is_none_or(is_full) {
+            self.files.remove(name);
+            let path = self.folder.join(name);
+            if path.exists() {
+                std::fs::rename(&path, self.folder.join(format!("{name}.old")))?;
+            }
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o640)
+                .open(&path)?;
+            let mut file = BufWriter::new(file);
+            file.write_all(header)?;
+            self.files.insert(name.to_owned(), Growing { file, octets: header.len() as u64 });
+        }
+        let Some(growing) = self.files.get_mut(name) else { return Ok(()) };
+        growing.octets += octets.len() as u64;
+        growing.file.write_all(octets)
+    }
+}
