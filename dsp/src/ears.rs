@@ -317,6 +317,13 @@ impl Ears {
     pub fn new(settings: EarsSettings) -> Self {
         Self::with_cpu(settings, Cpu::detect())
     }
+    /// The same ears, whose turns come `millis` earlier: spans of a host that differ in this share the work of a
+    /// few milliseconds evenly.
+    #[must_use]
+    pub const fn staggered(mut self, millis: u32) -> Self {
+        self.millis = millis;
+        self
+    }
     /// Ears that use the instructions of `cpu`, to hold one against the other.
     pub fn with_cpu(settings: EarsSettings, cpu: Cpu) -> Self {
         Self {

@@ -187,7 +187,7 @@ impl Span {
         Self {
             id,
             law: settings.law,
-            ears: Ears::new(settings),
+            ears: Ears::new(settings).staggered(id.index() as u32),
             sources: [unused; TIMESLOTS],
             connected: 0,
             players: [None; TIMESLOTS],
