@@ -53,14 +53,12 @@ fn trace(folder: &Path, call: &str) -> Result<Vec<String>> {
         }
         legs.extend(leg.map(str::to_owned));
         let at = Instant::micros(event.get("at_us").and_then(Value::as_u64).unwrap_or_default());
-        if let Some([span, timeslot]) =
-            data.get("channel").and_then(Value::as_array).map(Vec::as_slice)
-        {
-            places.push((
-                at,
-                span.as_u64().unwrap_or_default(),
-                timeslot.as_u64().unwrap_or_default(),
-            ));
+        // Where it began; the summary at its end names the place once more.
+        let begins = matches!(text_of(&event, "event"), Some("dialling" | "incoming"));
+        let place = data.get("channel").and_then(Value::as_array).map(Vec::as_slice);
+        if let Some([span, timeslot]) = place.filter(|_| begins) {
+            let number = |value: &Value| value.as_u64().unwrap_or_default();
+            places.push((at, number(span), number(timeslot)));
         }
         lines.push(Line { at, rank: 1, words: format!("      {}", in_words(&event, data)) });
     }
@@ -73,14 +71,15 @@ fn trace(folder: &Path, call: &str) -> Result<Vec<String>> {
     for span in spans {
         let file = folder.join(format!("span{span}.pcap"));
         let octets = std::fs::read(&file).with_context(|| file.display().to_string())?;
-        for ladder in ladders(&octets, &file)? {
-            if places.iter().any(|(at, on, timeslot)| *on == span && is_of(&ladder, *at, *timeslot))
-            {
-                lines.extend(ladder.rungs.iter().map(|rung| {
-                    let arrow = if rung.sent { "-->" } else { "<--" };
-                    Line { at: rung.at, rank: 0, words: format!("{arrow}   {}", rung.words) }
-                }));
-            }
+        let ladders = ladders(&octets, &file)?;
+        for (at, _, timeslot) in places.iter().filter(|place| place.1 == span) {
+            // Others may have had the channel shortly before and after: the nearest is meant.
+            let near = ladders.iter().filter_map(|l| Some((apart_micros(l, *at, *timeslot)?, l)));
+            let Some((_, ladder)) = near.min_by_key(|(apart, _)| *apart) else { continue };
+            lines.extend(ladder.rungs.iter().map(|rung| {
+                let arrow = if rung.sent { "-->" } else { "<--" };
+                Line { at: rung.at, rank: 0, words: format!("{arrow}   {}", rung.words) }
+            }));
         }
     }
     lines.sort_by_key(|line| (line.at, line.rank));
@@ -100,12 +99,12 @@ fn ladders(octets: &[u8], file: &Path) -> Result<Vec<Ladder>> {
     Ok(ladders.map(|ladders| ladders.calls().to_vec()).unwrap_or_default())
 }
 
-/// Whether these messages are of a call that was told of at `at` on `timeslot`: they begin beside it, there.
-fn is_of(ladder: &Ladder, at: Instant, timeslot: u64) -> bool {
-    let Some(begins) = ladder.rungs.first().map(|rung| rung.at) else { return false };
+/// How far the beginning of these messages lies from `at`, when they are of a call on `timeslot` and that is near.
+fn apart_micros(ladder: &Ladder, at: Instant, timeslot: u64) -> Option<u64> {
+    let begins = ladder.rungs.first()?.at;
     let apart = begins.micros_since(at).max(at.micros_since(begins));
     let on = ladder.timeslot.map(|timeslot| timeslot.index() as u64);
-    on == Some(timeslot) && apart <= BESIDE_MILLIS * 1000
+    (on == Some(timeslot) && apart <= BESIDE_MILLIS * 1000).then_some(apart)
 }
 
 fn text_of<'a>(data: &'a Value, key: &str) -> Option<&'a str> {
@@ -116,7 +115,9 @@ fn text_of<'a>(data: &'a Value, key: &str) -> Option<&'a str> {
 fn in_words(event: &Value, data: &Value) -> String {
     let mut words = text_of(event, "event").unwrap_or("event").replace('_', " ");
     for (key, value) in data.as_object().into_iter().flatten() {
-        let is_identity = matches!(key.as_str(), "leg" | "call" | "operation" | "group");
+        // Who it is about is known, and when it was stands in front.
+        let is_identity =
+            matches!(key.as_str(), "leg" | "call" | "operation" | "group") || key.ends_with("_us");
         let is_empty = value.is_null() || value.as_bool() == Some(false);
         if is_identity || is_empty || value.as_object().is_some_and(|o| !o.contains_key("digits")) {
             continue;
@@ -159,12 +160,15 @@ mod tests {
         };
         let (leg, call) =
             (|n| LegId { instance: 1, number: n }, |n| CallId { instance: 1, number: n });
+        // Another call had the channel half a second before.
+        capture.frame(Instant::millis(1500), span, true, frame(0, false, &setup(2)));
+        capture.frame(Instant::millis(1600), span, true, frame(1, false, &[8, 2, 0, 2, 0x5A]));
         for n in 1..=2 {
             let at = Instant::seconds(u64::from(n));
             let operation = call::OperationId { instance: 1, number: n };
             let channel = (1, n as u8);
             let dialling = CallEvent::Dialling { operation, leg: leg(n), call: call(n), channel };
-            capture.frame(at, span, true, frame(n as u8 - 1, false, &setup(n as u8)));
+            capture.frame(at, span, true, frame(n as u8 + 1, false, &setup(n as u8)));
             capture.event(at, &dialling);
         }
         let later = Instant::millis(2500);
