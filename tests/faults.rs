@@ -2,9 +2,11 @@
 
 mod support;
 
+use exchange::Scale;
 use nix::sys::signal::Signal;
 use serde_json::json;
 use support::{Demonstration, Processes, is_alive, until};
+use trunkline::demo::house::{Plan, furnish};
 
 /// Audio between two bridged legs may pause for so long at most: the measuring step is 80 ms.
 const UNBROKEN_MILLIS: u32 = 240;
@@ -153,4 +155,38 @@ fn the_processes_of_a_killed_demonstration_end_with_it() {
     let (status, _) = show.end();
     assert!(!status.success());
     until("the children are gone", || children.iter().all(|&child| !is_alive(child)));
+}
+
+/// `trunkline check | true`: no panic, no complaint, the status that a shell reports for SIGPIPE.
+#[test]
+fn a_command_whose_reader_left_ends_quietly() {
+    let root = tempfile::tempdir().expect("folder");
+    let plan = Plan { seconds: 1, scale: Scale::Short, seed: 1, lockstep: true };
+    furnish(root.path(), plan).expect("files");
+    let (reader, writer) = std::io::pipe().expect("pipe");
+    drop(reader);
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_trunkline"))
+        .args(["check", "--root"])
+        .arg(root.path())
+        .stdout(writer)
+        .output()
+        .expect("check");
+    assert_eq!(output.status.code(), Some(141));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_demonstration_without_a_folder_says_what_to_name_and_never_panics() {
+    let program = env!("CARGO_BIN_EXE_trunkline");
+    let demo = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(program);
+        command.arg("demo").args(arguments).env("TMPDIR", "/nowhere/at/all");
+        let output = command.output().expect("demo");
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let why = demo(&[]);
+    assert!(why.contains("/nowhere/at/all") && why.contains("TMPDIR"), "{why}");
+    let why = demo(&["--seconds", "18446744073709551615"]);
+    assert!(why.contains("86400") && !why.contains("panicked"), "{why}");
 }

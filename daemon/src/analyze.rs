@@ -134,7 +134,7 @@ impl Wanted {
 /// When a zone is unknown, or output cannot be written. A file that cannot be read is reported on standard
 /// error, the others go on, and the command fails at the end.
 pub fn run(args: &AnalyzeArgs) -> Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(crate::output::Output(std::io::stdout().lock()));
     analyze(args, &mut out)
 }
 
@@ -172,7 +172,7 @@ pub fn analyze(args: &AnalyzeArgs, out: &mut impl Write) -> Result<()> {
             let Ok(span) = span else { bail!("an analysing thread failed") };
             unread += span.unread.len();
             for (file, why) in span.unread {
-                eprintln!("{}: {why:#}", file.display());
+                crate::output::complain(format_args!("{}: {why:#}", file.display()));
             }
             for line in span.lines {
                 writeln!(out, "{line}")?;

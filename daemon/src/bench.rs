@@ -108,7 +108,7 @@ impl Item {
 pub fn run(args: &BenchArgs) -> Result<()> {
     let plain = signal(None);
     let items = if args.items.is_empty() { &Item::ALL[..] } else { &args.items };
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::output::Output(std::io::stdout().lock());
     for &item in items {
         if item == Item::Path {
             path(args.json, &mut out)?;

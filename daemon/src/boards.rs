@@ -17,7 +17,7 @@ const VFIO: &str = "/dev/vfio";
 /// When the machine does not show its PCI bus.
 pub fn run() -> Result<()> {
     let functions = pci::functions(Path::new(pci::SYSFS)).context("reading the PCI bus")?;
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::output::Output(std::io::stdout().lock());
     let mut found = false;
     for function in &functions {
         for line in described(function, |function| {

@@ -11,6 +11,7 @@ use crate::config::{Config, ConfigError};
 use crate::ctl::{self, Ask, Target};
 use crate::demo::Ended;
 use crate::media_shell;
+use crate::output::{self, Output, say};
 use crate::paths::Paths;
 use crate::prompts;
 
@@ -198,8 +199,9 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_unread(&error) => ExitCode::from(output::NOBODY_READS),
         Err(error) => {
-            eprintln!("trunkline: {error:#}");
+            output::complain(format_args!("trunkline: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -207,14 +209,14 @@ pub fn run(cli: Cli) -> ExitCode {
 
 fn check(place: &Place) -> anyhow::Result<()> {
     let config = crate::check::load(place)?;
-    println!(
+    say!(
         "{}: good: {} boards, {} groups, {} agents, {} emulated boards",
         place.config_path().display(),
         config.spans.board.len(),
         config.media.group.len(),
         config.acd.agents.len(),
         config.emulate.board.len(),
-    );
+    )?;
     Ok(())
 }
 
@@ -259,7 +261,7 @@ fn trace(place: &Place, call: &str) -> anyhow::Result<()> {
 fn records(place: &Place, from: i64, to: i64) -> anyhow::Result<()> {
     let micros = |seconds: i64| seconds.saturating_mul(1_000_000);
     let file = place.paths().state_dir().join("records.db");
-    crate::records::export(&file, micros(from), micros(to), std::io::stdout().lock())?;
+    crate::records::export(&file, micros(from), micros(to), Output(std::io::stdout().lock()))?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use protocol::client::{Blocking, ClientError, Message};
 use protocol::wire::{Hello, Role, Welcome};
 use serde_json::{Map, Value, json};
 
+use crate::output::say;
 use crate::paths::Paths;
 
 /// Which process is spoken to.
@@ -55,7 +56,7 @@ pub fn run(paths: &Paths, ask: Ask) -> Result<()> {
             params.insert("key".into(), Value::String(new_key()));
         }
         let answer = client.call(method, Value::Object(params))?;
-        println!("{answer}");
+        say!("{answer}")?;
     }
     if ask.follow {
         follow(&mut client, &welcome)?;
@@ -100,10 +101,10 @@ fn follow(client: &mut Blocking, welcome: &Welcome) -> Result<()> {
     loop {
         match client.next(Duration::from_secs(1))? {
             Some(Message::Event(event) | Message::Summary(event)) => {
-                println!("{}", serde_json::to_string(&event)?);
+                say!("{}", serde_json::to_string(&event)?)?;
             }
             Some(Message::Gap { lost_from, lost_to }) => {
-                println!("{}", json!({ "gap": { "lost_from": lost_from, "lost_to": lost_to } }));
+                say!("{}", json!({ "gap": { "lost_from": lost_from, "lost_to": lost_to } }))?;
             }
             Some(_) => {}
             None => drop(client.call("ping", json!({}))?),
@@ -129,22 +130,22 @@ pub fn status(paths: &Paths) -> Result<()> {
     let status = client.call("status", json!({}))?;
     let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
     let list = |key: &str| status.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    println!(
+    say!(
         "instance {}, up {} s, {} calls, controller {}",
         welcome.instance,
         welcome.now / 1_000_000,
         number(&status, "legs"),
         if status.get("controller") == Some(&Value::Bool(true)) { "there" } else { "absent" },
-    );
+    )?;
     for (n, board) in list("boards").iter().enumerate() {
-        println!(
+        say!(
             "board {n}: {}, {} interrupts, {} missed, {} gaps ({} ms)",
             if board.get("running") == Some(&Value::Bool(true)) { "running" } else { "gone" },
             number(board, "interrupts"),
             number(board, "missed"),
             number(board, "gaps"),
             number(board, "lost_millis"),
-        );
+        )?;
     }
     for span in list("spans") {
         let alarms: Vec<&str> = span
@@ -153,17 +154,17 @@ pub fn status(paths: &Paths) -> Result<()> {
             .map(|a| a.iter().filter_map(Value::as_str).collect())
             .unwrap_or_default();
         let up = |key: &str| span.get(key) == Some(&Value::Bool(true));
-        println!(
+        say!(
             "span {}: line {}, link {}{}{}",
             number(&span, "span"),
             if up("in_service") { "up" } else { "down" },
             if up("link") { "up" } else { "down" },
             if alarms.is_empty() { "" } else { ", alarms " },
             alarms.join(" "),
-        );
+        )?;
     }
     for group in list("groups") {
-        println!(
+        say!(
             "group {}: {} of {} in use, {} offered, {} refused, {} dialled, {} answered",
             group.get("name").and_then(Value::as_str).unwrap_or("?"),
             number(&group, "in_use"),
@@ -172,7 +173,7 @@ pub fn status(paths: &Paths) -> Result<()> {
             number(&group, "refused"),
             number(&group, "dialled"),
             number(&group, "answered"),
-        );
+        )?;
     }
     Ok(())
 }
@@ -194,7 +195,7 @@ pub fn drain(paths: &Paths, span: u8, timeslot: Option<u8>, patience: Duration) 
         };
         let wanted = json!({ "span": span, "timeslot": timeslot });
         if event.event == "drained" && event.data == wanted {
-            println!("drained");
+            say!("drained")?;
             return Ok(());
         }
     }

@@ -3,6 +3,7 @@
 //! The demonstration is a client like any other: it starts `trunkline emulate`, `media` and `acd`, starts
 //! each again when it falls, and asks their sockets. It decides nothing about a call.
 
+pub mod account;
 pub mod house;
 pub mod summary;
 pub mod view;
@@ -16,21 +17,28 @@ use clap::{Args, ValueEnum};
 use exchange::{Offering, Scale};
 use serde_json::json;
 
+use crate::output::{complain, say};
 use crate::paths::Paths;
+use crate::records;
 use crate::signals::Signals;
-use house::{CAMPAIGN, Plan, Process};
+use house::{CAMPAIGN, Folder, LIST_FILE, Plan, Process};
 use summary::{Evidence, Summary};
 use view::View;
 use watch::{Seen, Watch};
 
 /// Spans and agents must be ready after this.
 const READY_PATIENCE: Duration = Duration::from_secs(30);
-/// Calls that are still there come to their end within this.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than it was said that callers come, they do not: the far side's clock is the board's.
+const OFFERING_MARGIN: Duration = Duration::from_secs(30);
+/// A process that falls so often before it was ever of use does not start.
+const FALLS_AT_START_MAX: u32 = 3;
 /// How often the house is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 /// A process that does not answer may be starting again; longer than this it is a fault.
 const SILENCE_PATIENCE: Duration = Duration::from_secs(15);
+
+/// With less room than this nothing can be written.
+const ROOM_OCTETS_LEAST: u64 = 1 << 20;
 
 /// How long things take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -45,8 +53,8 @@ pub enum Times {
 /// What to show.
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
-    /// Calls are offered for so long; then they come to their end.
-    #[arg(long, default_value_t = 60)]
+    /// Calls are offered for so long, a day at most; then they come to their end.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub seconds: u64,
     /// How long ringing, talking and writing up take.
     #[arg(long, value_enum, default_value_t)]
@@ -60,7 +68,7 @@ pub struct DemoArgs {
     /// Work every millisecond through to its end before the next begins.
     #[arg(long)]
     pub lockstep: bool,
-    /// Keep the house's files here instead of in a folder that is removed at the end.
+    /// Keep the house's files here, where no house is yet, instead of in a folder that is removed at the end.
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
 }
@@ -81,12 +89,12 @@ pub enum Ended {
 /// # Errors
 /// When the house does not come up, falls for good, or does not answer.
 pub fn run(args: &DemoArgs) -> anyhow::Result<Ended> {
-    let mut signals = Signals::take()?;
+    let mut signals = Signals::take_with_hangup()?;
     let scale = if args.times == Times::Real { Scale::Real } else { Scale::Short };
     let plan = Plan { seconds: args.seconds, scale, seed: args.seed, lockstep: args.lockstep };
-    let folder = Folder::new(args.root.clone())?;
-    house::furnish(&folder.path, plan)?;
-    let mut show = Show::start(&folder.path, plan)?;
+    let folder = Folder::new(args.root.as_deref())?;
+    house::furnish(folder.path(), plan)?;
+    let mut show = Show::start(folder.path(), plan)?;
     let summary = show.play(&mut signals);
     show.end();
     let summary = match summary {
@@ -94,40 +102,20 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<Ended> {
         Ok(None) => return Ok(Ended::BeforeItBegan),
         Err(error) => {
             show.tell_logs();
-            return Err(error);
+            // A full disk makes a process fail in many ways; this is what is the matter.
+            return Err(match house::ensure_room(folder.path(), ROOM_OCTETS_LEAST) {
+                Ok(()) => error,
+                Err(full) => error.context(full),
+            });
         }
     };
+    let ended = if summary.faults.is_empty() { Ended::AllAccountedFor } else { Ended::Disagreeing };
     if args.json {
-        println!("{}", serde_json::to_string(&summary)?);
+        say!("{}", serde_json::to_string(&summary)?)?;
     } else {
-        println!("{}", summary.table());
+        say!("{}", summary.table())?;
     }
-    Ok(if summary.faults.is_empty() { Ended::AllAccountedFor } else { Ended::Disagreeing })
-}
-
-/// The house's folder; removed at the end unless it was named.
-struct Folder {
-    path: PathBuf,
-    ours: bool,
-}
-
-impl Folder {
-    fn new(named: Option<PathBuf>) -> anyhow::Result<Self> {
-        let ours = named.is_none();
-        let path = named.unwrap_or_else(|| {
-            std::env::temp_dir().join(format!("trunkline-demo-{}", std::process::id()))
-        });
-        std::fs::create_dir_all(&path).with_context(|| format!("folder {}", path.display()))?;
-        Ok(Self { path, ours })
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if self.ours {
-            let _ = std::fs::remove_dir_all(&self.path);
-        }
-    }
+    Ok(ended)
 }
 
 /// The running demonstration.
@@ -142,6 +130,8 @@ struct Show {
     silent_since: Option<Instant>,
     /// Somebody wants to leave.
     leaving: bool,
+    /// Callers come: the house stood once.
+    began: bool,
 }
 
 impl Show {
@@ -160,6 +150,7 @@ impl Show {
             begin: Instant::now(),
             silent_since: None,
             leaving: false,
+            began: false,
         })
     }
 
@@ -171,8 +162,7 @@ impl Show {
             return Ok(None);
         }
         anyhow::ensure!(loaded.is_some(), "the house does not answer");
-        let csv = house::list(self.plan);
-        self.watch.order("list_load", json!({"campaign": CAMPAIGN, "csv": csv}))?;
+        self.watch.order("list_load", json!({"campaign": CAMPAIGN, "file": LIST_FILE}))?;
         let ready = self.until(READY_PATIENCE, signals, |s| s.far.offering != Offering::Waiting)?;
         if self.leaving {
             return Ok(None);
@@ -187,17 +177,30 @@ impl Show {
         }
         self.watch.order("campaign_start", json!({"campaign": CAMPAIGN}))?;
         self.view.say(self.second(), "callers come, and the list is dialled");
-        let offering = Duration::from_secs(self.plan.seconds) + DRAIN_PATIENCE;
+        self.began = true;
+        let offering = Duration::from_secs(self.plan.seconds) + OFFERING_MARGIN;
         self.until(offering, signals, |s| s.far.offering == Offering::Over)?;
+        self.leaving = false;
         self.watch.stop_offering()?;
         self.watch.order("campaign_stop", json!({"campaign": CAMPAIGN}))?;
-        self.view
-            .say(self.second(), "nobody calls any more; the calls there are come to their end");
-        let last = match self.until(DRAIN_PATIENCE, signals, Seen::is_empty)? {
-            Some(seen) => seen,
-            None => self.watch.look()?,
-        };
-        self.account(last).map(Some)
+        let patience = house::drain_patience(self.plan);
+        self.view.say(
+            self.second(),
+            &format!(
+                "nobody calls any more; the calls there are come to their end, within {} s at most \
+                 (Ctrl-C: do not wait for that)",
+                patience.as_secs()
+            ),
+        );
+        match self.until(patience, signals, Seen::is_empty)? {
+            Some(seen) => self.account(seen, None),
+            None => {
+                let stayed = (!self.leaving).then_some(patience);
+                let last = self.watch.look()?;
+                self.account(last, stayed)
+            }
+        }
+        .map(Some)
     }
 
     /// Looks again and again until `done`; the look that was, or none when `patience` ended or somebody
@@ -218,6 +221,12 @@ impl Show {
             for process in &mut self.processes {
                 if let Some(news) = process.watch(Instant::now())? {
                     self.view.say(self.begin.elapsed().as_secs(), &news);
+                    anyhow::ensure!(
+                        self.began || process.restarts() < FALLS_AT_START_MAX,
+                        "{} does not start{}",
+                        process.name(),
+                        process.last_words()
+                    );
                 }
             }
             if let Some(seen) = self.look()? {
@@ -246,20 +255,44 @@ impl Show {
         }
     }
 
-    /// The call centre ends before its records are read: then they are complete.
-    fn account(&mut self, last: Seen) -> anyhow::Result<Summary> {
+    /// The call centre ends before its records are read: then they are complete. `stayed`: calls were waited
+    /// for so long and did not end.
+    fn account(&mut self, last: Seen, stayed: Option<Duration>) -> anyhow::Result<Summary> {
         let calls = self.watch.calls()?;
         self.end();
-        let results = crate::records::dialled(&Paths::below(&self.root))
-            .context("records of the dialled calls")?;
-        Ok(Summary::of(&Evidence {
+        let records = records::all(&Paths::below(&self.root)).context("records of the calls")?;
+        let (results, callers) = records::by_number(&records);
+        let evidence = Evidence {
             report: last.report,
             board: last.board(),
             underruns: last.underruns(),
             truth: last.far.truth.clone(),
             calls: &calls,
             results: &results,
-        }))
+            callers: &callers,
+        };
+        let mut summary = if self.falls("emulate") > 0 {
+            let mut ours = Summary::of_ours(&evidence);
+            let why = "the exchange was started again: its counts begin anew, there is nothing to compare";
+            ours.faults.push(why.into());
+            ours
+        } else {
+            Summary::of(&evidence)
+        };
+        if self.falls("media") > 0 {
+            let note = "the call server fell: the calls it had were cut, ours among them closed with cause 41; \
+                        what each side says of those need not agree";
+            summary.notes.push(note.into());
+        }
+        if let Some(patience) = stayed {
+            let seconds = patience.as_secs();
+            summary.faults.push(format!("calls did not end within {seconds} s"));
+        }
+        Ok(summary)
+    }
+
+    fn falls(&self, name: &str) -> u32 {
+        self.processes.iter().filter(|p| p.name() == name).map(Process::restarts).sum()
     }
 
     /// Ends the processes in the order in which nothing is lost.
@@ -274,8 +307,8 @@ impl Show {
             let path = house::log_file(process.name(), &self.root);
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             let from = text.lines().count().saturating_sub(12);
-            eprintln!("--- the last lines of {}", process.name());
-            text.lines().skip(from).for_each(|line| eprintln!("{line}"));
+            complain(format_args!("--- the last lines of {}", process.name()));
+            text.lines().skip(from).for_each(|line| complain(format_args!("{line}")));
         }
     }
 

@@ -147,12 +147,14 @@ impl House {
         let report: Report = serde_json::from_value(report)?;
         let exchange = self.rig.exchange(scenario).ok_or_else(|| anyhow!("no {scenario}"))?;
         let (truth, calls): (Truth, Vec<CallTruth>) = (exchange.truth(), exchange.calls());
-        let dialled = self.records.iter().filter(|r| !r.inbound);
-        let results = dialled.map(|r| (r.called.clone(), r.result.word().to_owned())).collect();
+        let (came, dialled): (Vec<_>, Vec<_>) = self.records.iter().partition(|r| r.inbound);
+        let word = |r: &CallRecord| r.result.word().to_owned();
+        let results = dialled.iter().map(|r| (r.called.clone(), word(r))).collect();
+        let callers = came.iter().map(|r| (r.calling.clone(), word(r))).collect();
         let board = BoardCounts::default();
         let underruns = 0;
-        let evidence =
-            Evidence { report, truth, calls: &calls, results: &results, board, underruns };
+        let (calls, results, callers) = (&calls, &results, &callers);
+        let evidence = Evidence { report, truth, calls, results, callers, board, underruns };
         Ok(Summary::of(&evidence))
     }
 

@@ -21,6 +21,7 @@ pub mod house;
 pub mod journal;
 pub mod media_shell;
 pub mod number;
+pub mod output;
 pub mod path;
 pub mod paths;
 pub mod prompts;

@@ -53,7 +53,7 @@ pub struct NumberArgs {
 pub fn run(args: &NumberArgs) -> Result<()> {
     let config = args.place.load()?;
     for line in explain(&config, args)? {
-        println!("{line}");
+        crate::output::say!("{line}")?;
     }
     Ok(())
 }

@@ -308,6 +308,8 @@ pub struct Kept {
     pub inbound: bool,
     /// Who was called.
     pub called: String,
+    /// Who called, shown or not; nothing for calls of ours.
+    pub calling: String,
     /// What became of it, in a word.
     pub result: String,
     /// What decided that.
@@ -326,7 +328,7 @@ pub fn all(paths: &Paths) -> anyhow::Result<Vec<Kept>> {
     let connection = Connection::open_with_flags(&path, flags)
         .with_context(|| format!("{}: no records yet", path.display()))?;
     let mut select = connection.prepare(
-        "select call, inbound, called, result, reason, cause from calls
+        "select call, inbound, called, calling, result, reason, cause from calls
          order by started_utc_us, call",
     )?;
     let rows = select.query_map([], |row| {
@@ -334,21 +336,22 @@ pub fn all(paths: &Paths) -> anyhow::Result<Vec<Kept>> {
             call: row.get(0)?,
             inbound: row.get(1)?,
             called: row.get(2)?,
-            result: row.get(3)?,
-            reason: row.get(4)?,
-            cause: Cause(row.get(5)?),
+            calling: row.get(3)?,
+            result: row.get(4)?,
+            reason: row.get(5)?,
+            cause: Cause(row.get(6)?),
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The result of each dialled number; the last when there are several.
-///
-/// # Errors
-/// There is no such database.
-pub fn dialled(paths: &Paths) -> anyhow::Result<BTreeMap<String, String>> {
-    let kept = all(paths)?.into_iter().filter(|kept| !kept.inbound);
-    Ok(kept.map(|kept| (kept.called, kept.result)).collect())
+/// The result of each number: of those we dialled, and of those who called us. The last when there are several.
+pub fn by_number(records: &[Kept]) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let of = |inbound: bool, number: fn(&Kept) -> &String| {
+        let some = records.iter().filter(move |kept| kept.inbound == inbound);
+        some.map(|kept| (number(kept).clone(), kept.result.clone())).collect()
+    };
+    (of(false, |kept| &kept.called), of(true, |kept| &kept.calling))
 }
 
 /// A moment as ISO 8601 writes it, to the millisecond.

@@ -1,6 +1,5 @@
 //! A house of real processes for the tests of the running binary.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -80,13 +79,12 @@ impl Processes {
         self.watch.order("campaign_stop", json!({"campaign": CAMPAIGN})).expect("stop of the list");
         let last = self.until("the last call ends", Seen::is_empty);
         let calls = self.watch.calls().expect("calls");
-        let records = self.records_until("every dialled call is in the records", |records| {
+        let records = self.records_until("every call is in the records", |records| {
             let dialled = records.iter().filter(|record| !record.inbound).count() as u64;
-            dialled >= last.report.outbound.dialled
+            let came = records.len() as u64 - dialled;
+            dialled >= last.report.outbound.dialled && came >= last.report.inbound.offered
         });
-        let dialled = records.into_iter().filter(|record| !record.inbound);
-        let results: BTreeMap<String, String> =
-            dialled.map(|record| (record.called, record.result)).collect();
+        let (results, callers) = records::by_number(&records);
         Summary::of(&Evidence {
             report: last.report,
             board: last.board(),
@@ -94,6 +92,7 @@ impl Processes {
             truth: last.far.truth.clone(),
             calls: &calls,
             results: &results,
+            callers: &callers,
         })
     }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use exchange::{Scale, Scenario};
 
+use crate::door::SOCKET_PATH_OCTETS_MAX;
 use crate::paths::Paths;
 
 /// Agents whose leg stays up and who serve the queue.
@@ -22,8 +23,14 @@ const RUNG_AGENTS: usize = 4;
 pub const CAMPAIGN: &str = "renewals";
 /// The first number of the list.
 const FIRST_NUMBER: u64 = 13_800_100_000;
+/// The list's file, in the folder of lists: it is longer than a line of a socket may be.
+pub const LIST_FILE: &str = "renewals.csv";
 /// Processes that fall are started again, but not more often than this.
 const RESTARTS_MAX: u32 = 30;
+/// Room a house wants before it begins.
+const ROOM_OCTETS_MIN: u64 = 32 << 20;
+/// Clearing, and a busy machine.
+const DRAIN_MARGIN: Duration = Duration::from_secs(20);
 
 /// What is to be shown.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +45,99 @@ pub struct Plan {
     pub lockstep: bool,
 }
 
+/// The folder a house is put into; removed at the end unless it was named.
+pub struct Folder {
+    path: PathBuf,
+    /// Removes it.
+    _ours: Option<tempfile::TempDir>,
+}
+
+impl Folder {
+    /// The folder `named`, in which no house may be yet, or a new one of its own among the temporary files.
+    ///
+    /// # Errors
+    /// It holds a house already, it cannot be had, its name is too long for the sockets in it, or it has no room.
+    pub fn new(named: Option<&Path>) -> anyhow::Result<Self> {
+        let folder = match named {
+            Some(path) => {
+                ensure_empty(path)?;
+                std::fs::create_dir_all(path)
+                    .with_context(|| format!("folder {}", path.display()))?;
+                Self { path: path.to_owned(), _ours: None }
+            }
+            None => {
+                let among = std::env::temp_dir();
+                let ours = tempfile::Builder::new()
+                    .prefix("trunkline-demo-")
+                    .tempdir_in(&among)
+                    .with_context(|| {
+                        let among = among.display();
+                        format!("a folder in {among}: name another with TMPDIR or --root")
+                    })?;
+                Self { path: ours.path().to_owned(), _ours: Some(ours) }
+            }
+        };
+        ensure_short(&folder.path)?;
+        ensure_room(&folder.path, ROOM_OCTETS_MIN)?;
+        Ok(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Journal and records of an earlier house would be read as this one's, and its configuration is somebody's.
+fn ensure_empty(root: &Path) -> anyhow::Result<()> {
+    let paths = Paths::below(root);
+    let file = paths.config();
+    let folders = [file.parent(), Some(&paths.state_dir()), Some(&paths.run_dir())]
+        .map(|folder| folder.map(Path::to_owned));
+    for folder in folders.into_iter().flatten() {
+        let is_used = std::fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+        anyhow::ensure!(
+            !is_used,
+            "{} holds a house already ({}): name a new or empty folder with --root, or remove this one",
+            root.display(),
+            folder.display()
+        );
+    }
+    Ok(())
+}
+
+/// The names of sockets have a limit, and a folder too deep would only show when the processes start.
+fn ensure_short(root: &Path) -> anyhow::Result<()> {
+    let longest = Paths::below(root).emulate_socket();
+    let (octets, most) = (longest.as_os_str().len(), SOCKET_PATH_OCTETS_MAX);
+    anyhow::ensure!(
+        octets <= most,
+        "{}: {octets} octets, and the path of a socket has at most {most}: \
+         name a shorter folder with TMPDIR or --root",
+        longest.display()
+    );
+    Ok(())
+}
+
+/// Whether the disk below `root` takes `octets` more.
+///
+/// # Errors
+/// It does not; the message says how much there is.
+pub fn ensure_room(root: &Path, octets: u64) -> anyhow::Result<()> {
+    let disk = nix::sys::statvfs::statvfs(root)
+        .with_context(|| format!("the disk of {}", root.display()))?;
+    let free = disk.blocks_available().saturating_mul(disk.fragment_size());
+    anyhow::ensure!(
+        free >= octets,
+        "the disk of {} has too little room: {} KiB are free, {} KiB are needed; \
+         make room, or name another folder with TMPDIR or --root",
+        root.display(),
+        free / 1024,
+        octets / 1024
+    );
+    Ok(())
+}
+
 /// Writes the house's files below `root`.
 ///
 /// # Errors
@@ -46,12 +146,31 @@ pub fn furnish(root: &Path, plan: Plan) -> anyhow::Result<()> {
     let paths = Paths::below(root);
     let file = paths.config();
     let folder = file.parent().context("the configuration has no folder")?;
-    std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
-    std::fs::create_dir_all(paths.run_dir())?;
-    std::fs::create_dir_all(paths.state_dir())?;
-    std::fs::write(folder.join("scenario.toml"), toml::to_string(&scenario(plan))?)?;
-    std::fs::write(&file, configuration(plan))?;
-    Ok(())
+    let lists = paths.state_dir().join("lists");
+    for folder in [folder, &paths.run_dir(), &lists] {
+        std::fs::create_dir_all(folder).with_context(|| format!("folder {}", folder.display()))?;
+    }
+    let write = |path: &Path, text: String| {
+        std::fs::write(path, text).with_context(|| format!("file {}", path.display()))
+    };
+    write(&folder.join("scenario.toml"), toml::to_string(&scenario(plan))?)?;
+    write(&lists.join(LIST_FILE), list(plan))?;
+    write(&file, configuration(plan))
+}
+
+/// How long the calls that are there when nobody calls any more may take to their end: who waited to the last
+/// moment talks as long as anybody, or a number rings until it is given up.
+pub fn drain_patience(plan: Plan) -> Duration {
+    let scenario = scenario(plan);
+    let times = match plan.scale {
+        Scale::Short => &scenario.times.short,
+        Scale::Real => &scenario.times.real,
+    };
+    let [_, waits] = times.patience.0;
+    let [_, rings] = times.telephone_answers.0;
+    let [_, talks] = times.talk.0;
+    let called = u64::from(times.unanswered_patience);
+    Duration::from_millis(called.max(u64::from(waits + rings)) + u64::from(talks)) + DRAIN_MARGIN
 }
 
 /// What the far side does.
@@ -273,14 +392,22 @@ impl Process {
         }
         let Some(status) = self.child.try_wait()? else { return Ok(None) };
         self.restarts += 1;
+        let last = self.last_words();
         anyhow::ensure!(
             self.restarts <= RESTARTS_MAX,
-            "{} falls again and again ({status}); its log is {}",
-            self.name,
-            log_file(self.name, &self.root).display()
+            "{} falls again and again ({status}){last}",
+            self.name
         );
         self.again_at = Some(now + Duration::from_millis(500));
-        Ok(Some(format!("{} fell ({status}) and is started again", self.name)))
+        Ok(Some(format!("{} fell ({status}) and is started again{last}", self.name)))
+    }
+
+    /// The last line it logged, as the end of a sentence.
+    pub fn last_words(&self) -> String {
+        let text = std::fs::read(log_file(self.name, &self.root)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let last = text.lines().rev().find(|line| !line.trim().is_empty());
+        last.map(|line| format!(": {}", line.trim())).unwrap_or_default()
     }
 
     /// Asks it to end, and ends it when it does not within `patience`.
@@ -339,6 +466,42 @@ mod tests {
             assert_eq!(config.acd.agents.len(), 28);
             assert_eq!(config.emulate.board[0].span.len(), 4);
         }
+    }
+
+    #[test]
+    fn a_folder_that_holds_a_house_is_refused_and_left_as_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        let file = Paths::below(root.path()).config();
+        Folder::new(Some(root.path())).unwrap();
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        Folder::new(Some(root.path())).unwrap();
+        std::fs::write(&file, "mine").unwrap();
+        let why = Folder::new(Some(root.path())).err().unwrap().to_string();
+        assert!(why.contains("holds a house") && why.contains("--root"), "{why}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir_all(Paths::below(root.path()).state_dir().join("journal")).unwrap();
+        assert!(Folder::new(Some(root.path())).is_err(), "an earlier journal would be read");
+    }
+
+    #[test]
+    fn a_folder_too_deep_for_a_socket_and_a_disk_too_full_are_refused_with_a_cure() {
+        let root = tempfile::tempdir().unwrap();
+        let deep = root.path().join("d".repeat(100));
+        let why = Folder::new(Some(&deep)).err().unwrap().to_string();
+        assert!(why.contains("107") && why.contains("TMPDIR"), "{why}");
+        let why = ensure_room(root.path(), u64::MAX).unwrap_err().to_string();
+        assert!(why.contains("room") && why.contains("TMPDIR"), "{why}");
+        assert!(ensure_room(&root.path().join("nowhere"), 0).is_err());
+    }
+
+    #[test]
+    fn calls_are_given_the_time_that_the_longest_takes() {
+        let plan = |scale| Plan { seconds: 60, scale, seed: 1, lockstep: false };
+        let longest = scenario(plan(Scale::Real)).times.real.talk.0[1];
+        let real = drain_patience(plan(Scale::Real));
+        assert!(real > Duration::from_millis(u64::from(longest) + 90_000), "{real:?}");
+        assert!(drain_patience(plan(Scale::Short)) < Duration::from_secs(60));
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use exchange::{CallTruth, PartyKind, SubscriberKind, Truth};
 use serde::{Deserialize, Serialize};
 
+use super::account::Account;
+
 /// Incoming calls, ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inbound {
@@ -102,7 +104,8 @@ pub struct Summary {
     pub outbound: Outbound,
     /// The exchange's own.
     pub truth: Truth,
-    /// Calls that one side has and the other has not, or that the sums leave open.
+    /// Calls that one side alone has, or that each side calls by another word where the words are exact, call by
+    /// call; and what the sums leave open.
     pub unaccounted: u64,
     /// Milliseconds for which the line had nothing to send.
     pub underruns: u64,
@@ -110,6 +113,10 @@ pub struct Summary {
     pub board: BoardCounts,
     /// Persons and machines.
     pub confusion: Confusion,
+    /// Callers of whom each side heard something else, because they hung up while something was being heard.
+    pub heard_otherwise: u64,
+    /// What is to be known beside the counts, and is no fault.
+    pub notes: Vec<String>,
     /// What does not agree, in words. Empty when all is well.
     pub faults: Vec<String>,
 }
@@ -124,6 +131,8 @@ pub struct Evidence<'a> {
     pub calls: &'a [CallTruth],
     /// Result by dialled number, ours.
     pub results: &'a BTreeMap<String, String>,
+    /// Result by caller's number, ours.
+    pub callers: &'a BTreeMap<String, String>,
     /// The board.
     pub board: BoardCounts,
     /// See [`Summary::underruns`].
@@ -133,36 +142,65 @@ pub struct Evidence<'a> {
 impl Summary {
     /// Holds both sides against each other.
     pub fn of(evidence: &Evidence<'_>) -> Self {
-        let Evidence { report, truth, calls, results, board, underruns } = evidence;
-        let (mut inbound, outbound) = (report.inbound, report.outbound);
-        inbound.unseen = Some(truth.inbound.unseen as f64);
-        let mut faults = Vec::new();
-        let mut unaccounted = report.unaccounted;
+        let Evidence { report, truth, calls, results, callers, .. } = evidence;
+        let (inbound, outbound) = (report.inbound, report.outbound);
+        let mut summary = Self::of_ours(evidence);
+        let came = Account::of_callers(calls, callers, inbound.here);
+        let dialled = Account::of_subscribers(calls, results, outbound.in_flight);
+        let mut faults = came.faults("incoming");
+        faults.extend(dialled.faults("dialled"));
+        // Words that the signalling says are the same on both sides, to the last call.
         let mut compare = |what: &str, ours: u64, theirs: u64| {
             if ours != theirs {
                 faults.push(format!("{what}: we say {ours}, the exchange says {theirs}"));
             }
         };
         compare("incoming calls", inbound.offered, truth.inbound.offered);
-        compare("refused at the trunk", inbound.lost.trunk, truth.inbound.lost.trunk);
         compare("dialled calls", outbound.dialled, truth.outbound.dialled);
-        compare("busy", outbound.busy, truth.outbound.busy);
-        compare("no answer", outbound.no_answer, truth.outbound.no_answer);
-        compare("vacant", outbound.vacant, truth.outbound.vacant);
-        compare("congestion", outbound.congestion, truth.outbound.congestion);
-        // The exchange counts an answer by ear: who hangs up within the 80 ms that hearing an agent takes was
-        // answered by our count and not by its own. The other way round nothing is to be explained.
+        if inbound.here == 0 {
+            compare("refused at the trunk", inbound.lost.trunk, truth.inbound.lost.trunk);
+        }
+        if outbound.in_flight == 0 {
+            compare("busy", outbound.busy, truth.outbound.busy);
+            compare("no answer", outbound.no_answer, truth.outbound.no_answer);
+            compare("vacant", outbound.vacant, truth.outbound.vacant);
+            compare("congestion", outbound.congestion, truth.outbound.congestion);
+        }
+        faults.extend(unlike_the_records(report, callers, results));
+        // What is heard takes its time to be: who hangs up within it is told apart by each side as it heard.
         let by_ear = 1 + inbound.offered / 100;
-        for (what, ours, theirs) in [
-            ("callers answered by an agent", inbound.answered, truth.inbound.answered),
-            ("callers served by the flow", inbound.served, truth.inbound.served),
-        ] {
+        if came.heard > by_ear {
+            faults.push(format!(
+                "{} callers of whom each side heard something else; {by_ear} are to be expected",
+                came.heard
+            ));
+        }
+        if inbound.here == 0 {
+            let (ours, theirs) = (inbound.answered, truth.inbound.answered);
             if theirs > ours || ours - theirs > by_ear {
-                faults.push(format!("{what}: we say {ours}, the exchange says {theirs}"));
+                faults.push(format!(
+                    "callers answered by an agent: we say {ours}, the exchange says {theirs}"
+                ));
             }
         }
-        unaccounted += inbound.offered.abs_diff(truth.inbound.offered);
-        unaccounted += outbound.dialled.abs_diff(truth.outbound.dialled);
+        // The call-by-call account sees what the sums hide; the sums see what has no record.
+        let unaccounted = came.unaccounted().max(inbound.offered.abs_diff(truth.inbound.offered))
+            + dialled.unaccounted().max(outbound.dialled.abs_diff(truth.outbound.dialled));
+        summary.unaccounted += unaccounted;
+        if unaccounted > 0 {
+            faults.push(format!("{} calls are unaccounted for", summary.unaccounted));
+        }
+        summary.heard_otherwise = came.heard;
+        summary.faults.extend(faults);
+        summary
+    }
+
+    /// Our own sums alone: whoever could say the same is gone.
+    pub fn of_ours(evidence: &Evidence<'_>) -> Self {
+        let Evidence { report, truth, calls, results, board, underruns, .. } = evidence;
+        let (mut inbound, outbound) = (report.inbound, report.outbound);
+        inbound.unseen = Some(truth.inbound.unseen as f64);
+        let (mut faults, mut notes) = (Vec::new(), Vec::new());
         let lost = inbound.lost.trunk + inbound.lost.ivr + inbound.lost.queue + inbound.lost.agent;
         if inbound.offered != inbound.answered + inbound.served + lost + inbound.here {
             faults.push("the incoming calls do not add up".to_owned());
@@ -178,20 +216,25 @@ impl Summary {
         if outbound.dialled != results_sum {
             faults.push("the dialled calls do not add up".to_owned());
         }
-        if inbound.here + outbound.in_flight > 0 {
-            faults.push("calls were still there at the end".to_owned());
+        if report.unaccounted > 0 {
+            faults.push(format!("{} calls are missing in our own sums", report.unaccounted));
         }
-        if unaccounted > 0 {
-            faults.push(format!("{unaccounted} calls are unaccounted for"));
+        if inbound.here + outbound.in_flight > 0 {
+            notes.push(format!(
+                "{} incoming and {} dialled calls were still there at the end",
+                inbound.here, outbound.in_flight
+            ));
         }
         Self {
             inbound,
             outbound,
             truth: truth.clone(),
-            unaccounted,
+            unaccounted: report.unaccounted,
             underruns: *underruns,
             board: *board,
             confusion: confusion(calls, results),
+            heard_otherwise: 0,
+            notes,
             faults,
         }
     }
@@ -230,9 +273,55 @@ impl Summary {
             "board: {} interrupts, {} missed, {} gaps ({} ms); {} underruns; {} calls unaccounted for",
             b.interrupts, b.missed, b.gaps, b.lost_millis, self.underruns, self.unaccounted
         ));
+        if self.heard_otherwise > 0 && self.faults.is_empty() {
+            rows.push(format!(
+                "{} callers hung up within the moment that hearing takes: each side tells what it heard",
+                self.heard_otherwise
+            ));
+        }
+        rows.extend(self.notes.iter().map(|note| format!("note: {note}")));
         rows.extend(self.faults.iter().map(|fault| format!("FAULT: {fault}")));
         rows.join("\n")
     }
+}
+
+/// The report counts as it goes, the records are written one by one: they tell the same.
+fn unlike_the_records(
+    report: &Report,
+    callers: &BTreeMap<String, String>,
+    results: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let (i, o) = (&report.inbound, &report.outbound);
+    let came = [
+        ("answered", i.answered),
+        ("served", i.served),
+        ("lost_ivr", i.lost.ivr),
+        ("lost_queue", i.lost.queue),
+        ("lost_agent", i.lost.agent),
+    ];
+    let dialled = [("person", o.person), ("machine", o.machine), ("other", o.other)];
+    let held = |words: &[(&str, u64)], records: &BTreeMap<String, String>| -> Vec<String> {
+        let told = |word: &str| {
+            // The report counts a fax among the others.
+            let is_it = |said: &&String| *said == word || (word == "other" && *said == "fax");
+            records.values().filter(is_it).count() as u64
+        };
+        let unlike = words.iter().filter(|(word, count)| told(word) != *count);
+        unlike
+            .map(|(word, count)| {
+                format!("{word}: the report says {count}, the records {}", told(word))
+            })
+            .collect()
+    };
+    // A call that is still here ends between the report and the reading of the records.
+    let mut faults = Vec::new();
+    if i.here == 0 {
+        faults.extend(held(&came, callers));
+    }
+    if o.in_flight == 0 {
+        faults.extend(held(&dialled, results));
+    }
+    faults
 }
 
 fn row(what: &str, ours: u64, theirs: u64) -> String {
@@ -264,9 +353,10 @@ mod tests {
     fn evidence<'a>(
         report: Report,
         truth: Truth,
-        results: &'a BTreeMap<String, String>,
+        none: &'a BTreeMap<String, String>,
     ) -> Evidence<'a> {
-        Evidence { report, truth, calls: &[], results, board: BoardCounts::default(), underruns: 0 }
+        let (board, underruns) = (BoardCounts::default(), 0);
+        Evidence { report, truth, calls: &[], results: none, callers: none, board, underruns }
     }
 
     #[test]
@@ -291,6 +381,27 @@ mod tests {
         truth.outbound.busy = 1;
         let summary = Summary::of(&evidence(report, truth, &none));
         assert_eq!(summary.faults, ["the dialled calls do not add up"]);
+    }
+
+    #[test]
+    fn calls_that_are_still_there_are_told_and_are_no_fault() {
+        let none = BTreeMap::new();
+        let (mut report, mut truth) = (Report::default(), Truth::default());
+        (report.inbound.offered, report.inbound.here) = (2, 2);
+        (truth.inbound.offered, truth.inbound.answered) = (2, 2);
+        let summary = Summary::of(&evidence(report, truth, &none));
+        assert_eq!((summary.unaccounted, summary.faults), (0, vec![]));
+        assert_eq!(summary.notes.len(), 1);
+    }
+
+    #[test]
+    fn a_report_that_the_records_do_not_bear_out_is_a_fault() {
+        let none = BTreeMap::new();
+        let (mut report, mut truth) = (Report::default(), Truth::default());
+        (report.inbound.offered, report.inbound.lost.queue) = (1, 1);
+        (truth.inbound.offered, truth.inbound.lost.queue) = (1, 1);
+        let summary = Summary::of(&evidence(report, truth, &none));
+        assert_eq!(summary.faults, ["lost_queue: the report says 1, the records 0"]);
     }
 
     #[test]

@@ -188,8 +188,10 @@ impl Seen {
         self.status["rings"]["underruns"].as_u64().unwrap_or_default()
     }
 
-    /// Whether nobody is in the house any more but agents.
+    /// Whether nobody is in the house any more but agents, as both sides see it.
     pub fn is_empty(&self) -> bool {
-        self.report.inbound.here == 0 && self.report.outbound.in_flight == 0
+        let ours = self.report.inbound.here + self.report.outbound.in_flight;
+        let theirs = self.far.truth.inbound.here + self.far.truth.signalled.here;
+        ours + theirs == 0
     }
 }
