@@ -16,6 +16,8 @@ linux_disk() {
     local headers=()
     cc -E "$work/header.c" >/dev/null 2>&1 || headers=(-I "$store/build/usr/include")
     cc -static -O2 -Wall -Wextra "${headers[@]}" -o "$into/linux_driver" "$here/linux_driver.c" || return 1
+    # Only where libpri is; what needs it says so.
+    cc -static -O2 -Wall -Wextra "${headers[@]}" -o "$into/libpri_call" "$here/libpri_call.c" -lpri -lm 2>/dev/null
     archive "$into" "$work/linux.cpio"
 }
 
@@ -97,13 +99,13 @@ END
     judge "$name"
 }
 
-# back_to_back: the Linux driver on one board, ours on another, every span of the one cabled to the other's.
+# back_to_back NAME PROGRAM WORDS: the Linux driver on one board, ours (PROGRAM) on another, every span of the one
+# cabled to the other's; WORDS is what the guest does on Linux' side.
 back_to_back() {
-    local name=back-to-back
+    local name=$1 program=$2 words=$3
     [[ $name == *${ONLY:-}* ]] || return 0
     echo "$name: TE410P driven by Linux, TE405P by us, four cables between them"
-    (cd "$root" && cargo build --quiet --package driver --example back) &&
-        vfio_disk ours "$target/debug/examples/back" || {
+    vfio_disk "$name-disk" "$program" || {
         failed=$((failed + 1))
         return
     }
@@ -113,21 +115,21 @@ back_to_back() {
     cat >"$folder/disk-of-run/plan" <<END
 . /vfio-plan
 bind 0xd161 0x1405
-/bin/back \$at &
+/bin/$(basename "$program") \$at &
 ours=\$!
 insmod /dahdi.ko auto_assign_spans=1
 insmod /oct612x.ko
 insmod /wct4xxp.ko || echo "not ok insmod: wct4xxp"
 if LD_LIBRARY_PATH=/lib/x86_64-linux-gnu /dahdi_cfg -c /system.conf; then
     echo "ok dahdi_cfg"
-    /linux_driver 4 31 back green audio frames:16 bye:16
+    $words
 fi
-wait \$ours || echo "not ok back: status \$?"
+wait \$ours || echo "not ok ours: status \$?"
 END
     archive "$folder/disk-of-run" "$folder/run.cpio"
     emulate "$name" --breath=400 "TE410P:5:$folder/linux" "TE405P:5:$folder/ours"
     local device='{"driver":"vfio-user-pci","socket":{"type":"unix","path":"%s"}}'
-    guest "$name" 420 "$work/base.cpio" "$work/linux.cpio" "$work/ours.cpio" "$folder/run.cpio" -- \
+    guest "$name" 420 "$work/base.cpio" "$work/linux.cpio" "$work/$name-disk.cpio" "$folder/run.cpio" -- \
         -object memory-backend-memfd,id=ram,size=256M,share=on \
         -machine q35,kernel-irqchip=split,memory-backend=ram \
         -device intel-iommu,intremap=on,caching-mode=on \
@@ -135,6 +137,24 @@ END
         -append "console=ttyS0 quiet loglevel=4 intel_iommu=on iomem=relaxed no_timer_check panic=-1"
     stop_emulating "$name"
     judge "$name"
+}
+
+# Both drivers, then both call engines on top of them.
+both_drivers() {
+    (cd "$root" && cargo build --quiet --package driver --example back) || {
+        failed=$((failed + 1))
+        return
+    }
+    back_to_back back-to-back "$target/debug/examples/back" "/linux_driver 4 31 back green audio frames:16 bye:16"
+    if ! printf '#include <libpri.h>\nint main(void){return 0;}\n' | cc -x c - -static -lpri -o "$work/libpri" 2>/dev/null; then
+        skip "rung 4, calls: libpri-dev is not installed"
+        return
+    fi
+    (cd "$root" && cargo build --quiet --package trunkline --example guest_call) || {
+        failed=$((failed + 1))
+        return
+    }
+    back_to_back calls-back-to-back "$target/debug/examples/guest_call" /libpri_call
 }
 
 # firmware VERSION: an image file without an image. "DIGIUM", CRC-32 of what follows, 18 octets, the version.
@@ -168,7 +188,7 @@ rung_4() {
     linux_run te410p-5-esf TE410P 5 4 t1-esf-mixed green audio frames:24 alarms
     linux_run te410p-2-esf-cas TE410P 2 4 t1-esf-cas green bits:1,2,23,24
     [ "$how" = --quick ] && return
-    back_to_back
+    both_drivers
     linux_run te410p-2-alarms TE410P 2 4 e1-ccs green alarms interworking
     linux_run te420-5-alarms TE420 5 4 e1-cas green alarms
     linux_run te820-5-alarms TE820 5 8 e1-ccs green alarms

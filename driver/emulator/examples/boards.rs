@@ -262,7 +262,9 @@ fn serve_probe(socket: &str) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut settings = Settings { clock: Clock::Lock, ..Settings::default() };
+    // A guest on a busy machine may stand still for long; a millisecond it did not take would be lost for good.
+    let patience = Duration::from_secs(20);
+    let mut settings = Settings { clock: Clock::Lock, patience, ..Settings::default() };
     let mut boards = Vec::new();
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
