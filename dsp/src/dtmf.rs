@@ -68,7 +68,7 @@ const MAY_BE_LEAST: f32 = 0.25;
 const NOISE_TO_PEAK: f32 = 1536.0;
 /// What may be left of the energy: always, in noise, and over the noise before.
 const LEFT_QUIET: f32 = 0.06;
-const LEFT_MAX: f32 = 0.21;
+const LEFT_MAX: f32 = 0.235;
 const LEFT_OVER_NOISE: f32 = 1.8;
 /// What may be below the high-pass, as a share of the keys' energy, and over what was there before.
 const BELOW_QUIET: f32 = 0.10;
@@ -76,7 +76,7 @@ const BELOW_OVER_BEFORE: f32 = 1.8;
 /// Louder noise before than this, and more below the high-pass than this, and it is music. So is some of all
 /// three: noise may lie over a key, a dial tone under it, its tones may be of unequal level, each up to its
 /// limit, but they share one budget. Twist counts from 4 dB on and would use it up at 9.6 dB.
-const NOISE_MAX: f32 = 0.21;
+const NOISE_MAX: f32 = 0.235;
 const BELOW_MAX: f32 = 1.5;
 const TWIST_FREE_DB: f32 = 4.0;
 const TWIST_SPAN_DB: f32 = 5.6;
