@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 
 use acd::ApiRequest;
+use call::{CallEvent, Direction, LegId, LegState, SnapshotItem};
+use exchange::scenario::{Arrivals, Burst};
 use exchange::{Offering, Scale, Scenario};
 use trunkline::config::Config;
 use trunkline::demo::house::{self as plan, CAMPAIGN, Plan};
-use trunkline::demo::summary::Summary;
+use trunkline::demo::summary::{Report, Summary};
 use trunkline::house::House;
+use trunkline::media_shell::signal_work::Said;
 use trunkline::rig::Rig;
 
 const SCENARIO: &str = "scenario.toml";
@@ -52,9 +55,14 @@ fn run(house: &mut House, plan: Plan, dial: bool) -> Summary {
     summary
 }
 
-fn is_empty(house: &mut House) -> bool {
+fn report(house: &mut House) -> Report {
     let report = house.ask(ApiRequest::Report {}).expect("report");
-    report["inbound"]["here"] == 0 && report["outbound"]["in_flight"] == 0
+    serde_json::from_value(report).expect("a report")
+}
+
+fn is_empty(house: &mut House) -> bool {
+    let report = report(house);
+    report.inbound.here == 0 && report.outbound.in_flight == 0
 }
 
 /// Every outcome and every stage of loss happens, both sides count the same, and nothing is left over.
@@ -128,11 +136,12 @@ fn persons_and_machines_are_told_apart_nine_times_in_ten() {
 }
 
 /// A flow that serves every caller in the same time, so that channels alone set the most that can be done.
-fn served_by_the_flow(per_second: f64, seconds: u64) -> (House, Plan) {
+fn served_by_the_flow(per_second: f64, seconds: u64, bursts: Vec<Burst>) -> (House, Plan) {
     let plan = Plan { seconds, scale: Scale::Short, seed: 3, lockstep: true };
     let mut scenario = plan::scenario(plan);
     scenario.callers.per_second = per_second;
-    scenario.callers.bursts.clear();
+    scenario.callers.arrivals = Arrivals::Regular;
+    scenario.callers.bursts = bursts;
     scenario.callers.information_percent = 100;
     scenario.callers.leave_in_ivr_percent = 0;
     scenario.callers.leave_at_ring_percent = 0;
@@ -141,22 +150,74 @@ fn served_by_the_flow(per_second: f64, seconds: u64) -> (House, Plan) {
 }
 
 /// 80 channels, three times the calls they can carry, for five minutes: what gets through stays what it
-/// was at full load, the rest is refused at the door and counted, and five seconds later all is as before.
+/// was at full load, the rest is refused at the door and counted. Five seconds after its end whoever calls is
+/// taken and served, none refused, at half of what the channels can carry.
 #[test]
 fn three_times_the_capacity_leaves_the_goodput_where_it_was() {
-    let (mut house, plan) = served_by_the_flow(40.0, 30);
+    let (mut house, plan) = served_by_the_flow(40.0, 30, vec![]);
     let full = run(&mut house, plan, false);
     let most_per_second = full.inbound.served as f64 / 30.0;
 
-    let (mut house, plan) = served_by_the_flow(3.0 * most_per_second, 300);
-    let over = run(&mut house, plan, false);
-    let per_second = over.inbound.served as f64 / 300.0;
+    let normal = most_per_second / 2.0;
+    let calls = ((3.0 * most_per_second - normal) * 300.0) as u32;
+    let surplus = Burst { at_millis: 0, calls, within_millis: 300_000 };
+    let (mut house, plan) = served_by_the_flow(normal, 318, vec![surplus]);
+    let left = |seconds: u64| {
+        move |h: &mut House| match offering(h) {
+            Offering::Running { left_millis } => left_millis <= seconds * 1000,
+            other => other == Offering::Over,
+        }
+    };
+    assert!(house.run_until(400_000, left(18)));
+    let over = report(&mut house).inbound;
+    let per_second = over.served as f64 / 300.0;
     println!("{most_per_second:.1} a second at full load, {per_second:.1} at three times that");
     assert!(per_second >= 0.95 * most_per_second, "{per_second} of {most_per_second}");
-    assert_eq!(over.unaccounted, 0, "{:?}", over.faults);
-    assert!(over.inbound.lost.trunk > 1000, "nothing was refused: {:?}", over.inbound);
-
-    // The drain is over; a call that comes now is answered as if nothing had been.
+    assert!(over.lost.trunk > 1000, "nothing was refused: {over:?}");
+    assert!(house.run_until(10_000, left(13)));
+    let before = report(&mut house).inbound;
+    let end = run(&mut house, plan, false);
+    assert_eq!(end.unaccounted, 0, "{:?}", end.faults);
+    assert_eq!(end.inbound.lost, before.lost, "somebody was lost after it was over");
+    let came = end.inbound.offered - before.offered;
+    assert!(came as f64 >= 0.95 * 13.0 * normal, "{came} came, {normal:.1} a second");
+    assert_eq!(end.inbound.served - before.served, came + before.here);
     let status = house.rig.status();
     assert_eq!(status.groups[0].in_use, 0);
+}
+
+/// The call centre falls and nobody takes its place: everybody who was answered and has nobody to talk to gets
+/// what the call centre had stored for him, with the real flow's prompts and on real lines.
+#[test]
+fn callers_in_a_flow_get_their_fallback_when_the_call_centre_stays_away() {
+    let (mut house, _) = served_by_the_flow(4.0, 60, vec![]);
+    let in_flow = |house: &mut House| -> Vec<LegId> {
+        let legs = house.rig.snapshot().into_iter().filter_map(|item| match item {
+            SnapshotItem::Leg(leg) => Some(leg),
+            _ => None,
+        });
+        let waits = legs.filter(|l| l.direction == Direction::Inbound && l.peer.is_none());
+        waits.filter(|l| l.state == LegState::Answered).map(|l| l.leg).collect()
+    };
+    assert!(house.run_until(20_000, |h| in_flow(h).len() >= 3), "nobody is in the flow");
+    house.fall();
+    let mut left: Vec<LegId> = in_flow(&mut house);
+    let mut millis = 0;
+    while !left.is_empty() && millis < 20_000 {
+        house.rig.millisecond();
+        millis += 1;
+        while let Some(said) = house.rig.said() {
+            match said {
+                Said::Event { event: CallEvent::FellBack { leg }, .. } => {
+                    assert!(millis >= 2990, "after {millis} ms");
+                    left.retain(|&waits| waits != leg);
+                }
+                Said::Event { event: CallEvent::Ended(summary), .. } => {
+                    assert!(!left.contains(&summary.leg), "{summary:?}");
+                }
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(left, [], "no fallback after {millis} ms");
 }
