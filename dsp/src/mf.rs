@@ -11,7 +11,7 @@
 //!
 //! How: as for DTMF every 4 ms make a hop, here at the full rate, because the highest tone is 1,980 Hz. A filter takes
 //! the other direction's band away, which comes back by echo. Leaky sums find the two strongest tones; where they
-//! have been the same two for five hops, [`crate::pair`] fits them to the last 20 ms, and whatever it leaves of the energy is
+//! have been the same two for five hops, two steady tones are fitted to the last 20 ms, and whatever it leaves of the energy is
 //! noise or no signal. Exactly two frequencies or nothing. Each lane may listen to a system of its own.
 #![deny(
     clippy::indexing_slicing,
