@@ -190,3 +190,88 @@ fn every_method_of_the_emulator_has_an_example() {
     let listed = trunkline::emulate::METHODS.iter().map(|(m, _)| (*m).to_owned());
     assert_eq!(methods, listed.collect());
 }
+
+/// Files below a folder of the repository whose names end with `.rs`, with their tests.
+fn sources(folder: &std::path::Path, into: &mut Vec<(String, BTreeSet<String>)>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if entry.file_type().unwrap().is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            into.push((path.display().to_string(), tests_of(&text)));
+        }
+    }
+}
+
+/// The functions of a file that stand behind `#[test]` and other attributes.
+fn tests_of(text: &str) -> BTreeSet<String> {
+    let (mut found, mut test) = (BTreeSet::new(), false);
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[") {
+            test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+        } else if let Some((_, rest)) = line.split_once("fn ").filter(|_| test) {
+            found.extend(rest.split(['(', '<']).next().map(str::to_owned));
+            test = false;
+        }
+    }
+    found
+}
+
+/// Of each table with a column called `held by` or `test`: the words in grey of this column, those between two
+/// semicolons together.
+fn named_in_tables(text: &str) -> Vec<Vec<String>> {
+    let (mut column, mut rows) = (None, Vec::new());
+    for line in text.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        if !line.starts_with('|') {
+            column = None;
+        } else if let Some(at) = cells.iter().position(|c| ["held by", "test"].contains(c)) {
+            column = Some(at);
+        } else if let Some(cell) = column.and_then(|at| cells.get(at)) {
+            let parts = cell.split(';');
+            rows.extend(
+                parts.map(|p| p.split('`').skip(1).step_by(2).map(str::to_owned).collect()),
+            );
+        }
+    }
+    rows
+}
+
+/// A promise names its test; the test is there, and in the file that is named before it.
+#[test]
+fn every_test_that_the_documents_name_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = Vec::new();
+    for folder in ["daemon", "driver", "dsp", "firmware-headers", "tests"] {
+        sources(&root.join(folder), &mut files);
+    }
+    let is_name = |word: &str| {
+        word.contains('_')
+            && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    for (document, least) in [("SPECIFICATION.md", 100), ("docs/standards.md", 100)] {
+        let text = std::fs::read_to_string(root.join(document)).unwrap();
+        let mut named = 0;
+        for row in named_in_tables(&text) {
+            let mut file = String::new();
+            for word in row {
+                if word.ends_with(".rs") {
+                    assert!(
+                        files.iter().any(|(path, _)| path.ends_with(&format!("/{word}"))),
+                        "{document}: there is no {word}"
+                    );
+                    file = format!("/{word}");
+                } else if is_name(&word) {
+                    named += 1;
+                    let mut there = files.iter().filter(|(path, _)| path.ends_with(&file));
+                    assert!(
+                        there.any(|(_, tests)| tests.contains(&word)),
+                        "{document}: there is no test {word} in {file}"
+                    );
+                }
+            }
+        }
+        assert!(named >= least, "{document} names {named} tests");
+    }
+}

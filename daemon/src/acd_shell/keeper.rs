@@ -269,6 +269,53 @@ mod tests {
         assert_eq!(keeper.unsynced(), 0);
     }
 
+    /// A nailed agent is up and a list is started: his call goes out only when the journal is on the disk, so that
+    /// no successor dials the same contact again.
+    #[test]
+    fn a_call_of_a_list_is_not_dialled_before_the_journal_is_on_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = settings();
+        settings.agents[0].at_start = true;
+        settings.agents[0].campaigns = vec!["autumn".into()];
+        settings.campaigns = vec![acd::CampaignSettings {
+            name: "autumn".into(),
+            group: "public".into(),
+            caller: None,
+            no_answer_millis: 12_000,
+            judge_millis: 3000,
+            safe_harbour: "safe_harbour".into(),
+            wrap_up_millis: None,
+            record: false,
+            in_flight_max: 0,
+        }];
+        let (mut keeper, _) = Keeper::open(folder.path(), settings, 1).unwrap();
+        let mut step = |input| keeper.step(Instant::millis(1), Heard::default(), input).unwrap();
+        let due = step(Input::MediaSnapshot(1, Vec::new()));
+        let dialled = due.iter().find_map(|due| match due {
+            Due::Command(tag, CallCommand::Dial(_)) => Some(*tag),
+            _ => None,
+        });
+        let tag = dialled.expect("the agent's telephone is called at once");
+        let leg = call::LegId::new(1, 1);
+        let accepted = call::Accepted { leg: Some(leg), ..Default::default() };
+        step(Input::Answered { tag, answer: Ok(accepted) });
+        step(Input::Media(call::CallEvent::Answered { leg }));
+        let (campaign, csv) = ("autumn".to_owned(), "0100\n".to_owned());
+        let load = ApiRequest::ListLoad { campaign: campaign.clone(), csv, good_rows_only: false };
+        step(Input::Api { request: 1, ask: load });
+        let (_, loaded) = keeper.begin_sync();
+        keeper.synced(loaded);
+        let start = Input::Api { request: 2, ask: ApiRequest::CampaignStart { campaign } };
+        let due = keeper.step(Instant::millis(2), Heard::default(), start).unwrap();
+        assert!(!due.iter().any(|d| matches!(d, Due::Command(..))), "{due:?}");
+        assert!(keeper.synced(loaded).is_empty(), "an older position is not this one");
+        let (syncer, position) = keeper.begin_sync();
+        syncer.sync().unwrap();
+        let due = keeper.synced(position);
+        let of_list = |d: &Due| matches!(d, Due::Command(_, CallCommand::Dial(dial)) if dial.on_person.is_some());
+        assert_eq!(due.iter().filter(|d| of_list(d)).count(), 1, "{due:?}");
+    }
+
     #[test]
     fn a_killed_call_centre_goes_on_from_its_journal() {
         let folder = tempfile::tempdir().unwrap();
