@@ -279,11 +279,6 @@ impl Show {
         } else {
             Summary::of(&evidence)
         };
-        if self.falls("media") > 0 {
-            let note = "the call server fell: the calls it had were cut, ours among them closed with cause 41; \
-                        what each side says of those need not agree";
-            summary.notes.push(note.into());
-        }
         if let Some(patience) = stayed {
             let seconds = patience.as_secs();
             summary.faults.push(format!("calls did not end within {seconds} s"));

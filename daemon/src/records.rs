@@ -346,10 +346,15 @@ pub fn all(paths: &Paths) -> anyhow::Result<Vec<Kept>> {
 }
 
 /// The result of each number: of those we dialled, and of those who called us. The last when there are several.
+/// What ended with the call server before it came to anything is `cut`.
 pub fn by_number(records: &[Kept]) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let word = |kept: &Kept| {
+        let came_to = matches!(kept.result.as_str(), "answered" | "served" | "person" | "machine");
+        if kept.reason == acd::CUT && !came_to { "cut".to_owned() } else { kept.result.clone() }
+    };
     let of = |inbound: bool, number: fn(&Kept) -> &String| {
-        let some = records.iter().filter(move |kept| kept.inbound == inbound);
-        some.map(|kept| (number(kept).clone(), kept.result.clone())).collect()
+        let some = records.iter().filter(|kept| kept.inbound == inbound);
+        some.map(|kept| (number(kept).clone(), word(kept))).collect()
     };
     (of(false, |kept| &kept.called), of(true, |kept| &kept.calling))
 }

@@ -431,6 +431,10 @@ fn word_for(attempt: &Attempt, ending: &Ending) -> (Outcome, String) {
     if attempt.answered_us.is_some() {
         return (Outcome::Other, format!("answered and not judged: {}", ending.reason));
     }
+    // A call that we cut says nothing of the network, whatever cause stands for it.
+    if ending.by_us {
+        return (Outcome::Other, ending.reason.clone());
+    }
     let outcome = Outcome::of_cause(ending.cause).unwrap_or(Outcome::Other);
     (outcome, format!("cause {}", ending.cause))
 }

@@ -58,6 +58,7 @@ pub use action::{AcdEvent, Action, CallRecord, CallResult};
 pub use centre::Acd;
 pub use input::{ApiRequest, Input};
 pub use losses::{Counts, HourCounts, Inbound, Lost, Outbound};
+pub use reconcile::CUT;
 pub use settings::{
     AgentKind, AgentSettings, CampaignSettings, FallbackSettings, FlowSettings, NodeKind,
     NodeSettings, Problem, QueueSettings, RouteSettings, Settings,

@@ -6,6 +6,9 @@
 //! * A leg we do not know is adopted: a caller queues, a talking one goes on talking, an agent's telephone is his.
 //! * In a new life of the call server no leg of ours exists: everything is closed with 41 and agents are called anew.
 
+/// The reason in the record of a call that ended because the call server fell.
+pub const CUT: &str = "the call server no longer has it";
+
 use std::collections::BTreeMap;
 
 use call::{CallCommand, Cause, Direction, LegId, LegNow, LegState, Location, SnapshotItem};
@@ -82,7 +85,7 @@ impl Acd {
                 location: Location::User,
                 by_us: true,
                 outcome: None,
-                reason: "the call server no longer has it".into(),
+                reason: CUT.into(),
             };
             match role {
                 Role::Caller(call) => self.close_visit(call, &ending),

@@ -36,6 +36,8 @@ pub struct Account {
     pub heard: u64,
     /// Calls for which the exchange heard an agent and we know of none.
     pub not_ours: u64,
+    /// Calls that our own fall cut before they came to anything: nothing can be said of them but that they were.
+    pub cut: u64,
 }
 
 impl Account {
@@ -112,6 +114,7 @@ impl Account {
 
     fn hold(&mut self, theirs: &str, ours: &str, words: Words) {
         match words {
+            _ if ours == "cut" => self.cut += 1,
             Words::Equal => {}
             Words::Heard if theirs == "answered" => self.not_ours += 1,
             Words::Heard => self.heard += 1,
@@ -255,6 +258,13 @@ mod tests {
         let refused = subscriber("1", SubscriberKind::Other);
         let ours = words(&[("1", "no_answer")]);
         assert_eq!(Account::of_subscribers(&[refused], &ours, 0).unaccounted(), 1);
+    }
+
+    #[test]
+    fn calls_that_our_fall_cut_are_there_and_have_no_word() {
+        let theirs = [caller("1", |call| call.standing = Standing::Queued)];
+        let account = Account::of_callers(&theirs, &words(&[("1", "cut"), ("2", "cut")]), 0);
+        assert_eq!((account.cut, account.heard, account.extra), (1, 0, 1));
     }
 
     #[test]

@@ -392,7 +392,8 @@ impl Process {
         }
         let Some(status) = self.child.try_wait()? else { return Ok(None) };
         self.restarts += 1;
-        let last = self.last_words();
+        // Who was killed had no time to say why.
+        let last = status.code().map(|_| self.last_words()).unwrap_or_default();
         anyhow::ensure!(
             self.restarts <= RESTARTS_MAX,
             "{} falls again and again ({status}){last}",

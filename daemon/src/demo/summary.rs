@@ -157,16 +157,24 @@ impl Summary {
         };
         compare("incoming calls", inbound.offered, truth.inbound.offered);
         compare("dialled calls", outbound.dialled, truth.outbound.dialled);
-        if inbound.here == 0 {
+        // With calls that are not over, or were cut, only the account by number can tell.
+        let came_to_words = inbound.here + came.cut == 0;
+        let dialled_to_words = outbound.in_flight + dialled.cut == 0;
+        if came_to_words {
             compare("refused at the trunk", inbound.lost.trunk, truth.inbound.lost.trunk);
         }
-        if outbound.in_flight == 0 {
+        if dialled_to_words {
             compare("busy", outbound.busy, truth.outbound.busy);
             compare("no answer", outbound.no_answer, truth.outbound.no_answer);
             compare("vacant", outbound.vacant, truth.outbound.vacant);
             compare("congestion", outbound.congestion, truth.outbound.congestion);
         }
-        faults.extend(unlike_the_records(report, callers, results));
+        if came_to_words {
+            faults.extend(unlike_the_records(&words_of_callers(&inbound), callers));
+        }
+        if dialled_to_words {
+            faults.extend(unlike_the_records(&words_of_dialled(&outbound), results));
+        }
         // What is heard takes its time to be: who hangs up within it is told apart by each side as it heard.
         let by_ear = 1 + inbound.offered / 100;
         if came.heard > by_ear {
@@ -175,7 +183,7 @@ impl Summary {
                 came.heard
             ));
         }
-        if inbound.here == 0 {
+        if came_to_words {
             let (ours, theirs) = (inbound.answered, truth.inbound.answered);
             if theirs > ours || ours - theirs > by_ear {
                 faults.push(format!(
@@ -191,6 +199,13 @@ impl Summary {
             faults.push(format!("{} calls are unaccounted for", summary.unaccounted));
         }
         summary.heard_otherwise = came.heard;
+        if came.cut + dialled.cut > 0 {
+            summary.notes.push(format!(
+                "{} incoming and {} dialled calls were cut when the call server fell: both sides have \
+                 them, and each its own word",
+                came.cut, dialled.cut
+            ));
+        }
         summary.faults.extend(faults);
         summary
     }
@@ -285,43 +300,33 @@ impl Summary {
     }
 }
 
-/// The report counts as it goes, the records are written one by one: they tell the same.
-fn unlike_the_records(
-    report: &Report,
-    callers: &BTreeMap<String, String>,
-    results: &BTreeMap<String, String>,
-) -> Vec<String> {
-    let (i, o) = (&report.inbound, &report.outbound);
-    let came = [
+/// Words of calls that came, as the records say them, that are not compared exactly with the exchange's.
+fn words_of_callers(i: &Inbound) -> [(&'static str, u64); 5] {
+    [
         ("answered", i.answered),
         ("served", i.served),
         ("lost_ivr", i.lost.ivr),
         ("lost_queue", i.lost.queue),
         ("lost_agent", i.lost.agent),
-    ];
-    let dialled = [("person", o.person), ("machine", o.machine), ("other", o.other)];
-    let held = |words: &[(&str, u64)], records: &BTreeMap<String, String>| -> Vec<String> {
-        let told = |word: &str| {
-            // The report counts a fax among the others.
-            let is_it = |said: &&String| *said == word || (word == "other" && *said == "fax");
-            records.values().filter(is_it).count() as u64
-        };
-        let unlike = words.iter().filter(|(word, count)| told(word) != *count);
-        unlike
-            .map(|(word, count)| {
-                format!("{word}: the report says {count}, the records {}", told(word))
-            })
-            .collect()
+    ]
+}
+
+/// The same of calls that we dialled.
+fn words_of_dialled(o: &Outbound) -> [(&'static str, u64); 3] {
+    [("person", o.person), ("machine", o.machine), ("other", o.other)]
+}
+
+/// The report counts as it goes, the records are written one by one: they tell the same.
+fn unlike_the_records(words: &[(&str, u64)], records: &BTreeMap<String, String>) -> Vec<String> {
+    let told = |word: &str| {
+        // The report counts a fax among the others.
+        let is_it = |said: &&String| *said == word || (word == "other" && *said == "fax");
+        records.values().filter(is_it).count() as u64
     };
-    // A call that is still here ends between the report and the reading of the records.
-    let mut faults = Vec::new();
-    if i.here == 0 {
-        faults.extend(held(&came, callers));
-    }
-    if o.in_flight == 0 {
-        faults.extend(held(&dialled, results));
-    }
-    faults
+    let all = words.iter().map(|&(word, count)| (word, count, told(word)));
+    all.filter(|(_, count, told)| count != told)
+        .map(|(word, count, told)| format!("{word}: the report says {count}, the records {told}"))
+        .collect()
 }
 
 fn row(what: &str, ours: u64, theirs: u64) -> String {

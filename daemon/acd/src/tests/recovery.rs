@@ -4,11 +4,15 @@ use call::CallCommand;
 
 use super::model::{Later, Manners};
 use super::world::{World, centre};
-use crate::{Acd, ApiRequest, Input, Patch, State};
+use crate::{Acd, ApiRequest, CUT, Input, Patch, State};
 
 const SECOND: u64 = 1_000_000;
 
 fn busy_world(seed: u64) -> World {
+    busy_world_until(seed, 120 * SECOND)
+}
+
+fn busy_world_until(seed: u64, until_us: u64) -> World {
     let mut world = World::new(seed, centre(6, 2), Manners::default());
     world.keep_inputs = true;
     world.connect();
@@ -19,7 +23,7 @@ fn busy_world(seed: u64) -> World {
         .api(ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false })
         .unwrap();
     world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
-    world.run(120 * SECOND);
+    world.run(until_us);
     world
 }
 
@@ -211,4 +215,22 @@ fn a_leg_that_ended_before_its_dial_was_answered_ends_its_contact() {
         assert_eq!(campaigns["campaigns"][0]["done"], 2, "{snapshot} {end_first}: {campaigns}");
         assert!(world.acd.state.early.is_empty());
     }
+}
+
+/// The call server falls with dialled calls that nobody has answered yet: that says nothing of the network.
+#[test]
+fn a_dialled_call_that_our_own_fall_cut_is_no_congestion() {
+    let mut cut = 0;
+    for seed in 40..48 {
+        let mut world = busy_world_until(seed, 4 * SECOND);
+        world.cut();
+        world.model.restart();
+        world.connect();
+        for record in world.records.iter().filter(|record| !record.inbound && record.reason == CUT)
+        {
+            assert_ne!(record.result.word(), "congestion", "seed {seed}: {record:?}");
+            cut += u32::from(record.result.word() == "other");
+        }
+    }
+    assert!(cut > 0, "no call was under way");
 }
