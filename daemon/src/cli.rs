@@ -253,7 +253,9 @@ fn acd(place: &Place) -> anyhow::Result<()> {
 fn trace(place: &Place, call: &str) -> anyhow::Result<()> {
     let config = place.load()?;
     let Some(folder) = &config.media.capture else {
-        anyhow::bail!("nothing is captured: set `capture = \"/var/lib/trunkline/capture\"` in [media]");
+        anyhow::bail!(
+            "nothing is captured: set `capture = \"/var/lib/trunkline/capture\"` in [media]"
+        );
     };
     crate::trace::run(&place.paths().at(folder), call)
 }

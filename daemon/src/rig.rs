@@ -69,7 +69,11 @@ impl Rig {
         prompts: &Prompts,
         scenarios: BTreeMap<String, Scenario>,
     ) -> Result<Self> {
-        Self::with_far_ends(config, prompts, far_ends::build_with(config, scenarios, &Paths::below("/"))?)
+        Self::with_far_ends(
+            config,
+            prompts,
+            far_ends::build_with(config, scenarios, &Paths::below("/"))?,
+        )
     }
 
     /// The same with far ends of the caller's own, by board and port.

@@ -504,8 +504,8 @@ impl Shell {
             return Err(bad("`file` is a name of letters, digits, points and hyphens".into()));
         }
         let path = self.lists.join(name);
-        let octets = std::fs::read(&path)
-            .map_err(|error| bad(format!("{}: {error}", path.display())))?;
+        let octets =
+            std::fs::read(&path).map_err(|error| bad(format!("{}: {error}", path.display())))?;
         let csv = String::from_utf8(octets).map_err(|error| {
             let before = error.as_bytes().get(..error.utf8_error().valid_up_to());
             let line = before.unwrap_or_default().iter().filter(|&&c| c == b'\n').count() + 1;

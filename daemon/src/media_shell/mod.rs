@@ -32,8 +32,8 @@ use media::Media;
 use protocol::calls;
 use protocol::server::{Server, Settings};
 
-use crate::config::{BoardAddress, Config};
 use crate::alone::Alone;
+use crate::config::{BoardAddress, Config};
 use crate::door::{Allow, Door};
 use crate::paths::Paths;
 use board_work::BoardRings;
