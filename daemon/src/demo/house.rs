@@ -185,9 +185,10 @@ pub fn scenario(plan: Plan) -> Scenario {
     scenario
 }
 
-/// The numbers to dial: more than can be dialled in the time.
+/// The numbers to dial: more than can be dialled in the time, which is two a second, and no more than a list takes.
 pub fn list(plan: Plan) -> String {
-    let rows = 200 + plan.seconds.saturating_mul(6);
+    let rows = plan.seconds.saturating_mul(6).saturating_add(200);
+    let rows = rows.min(acd::limits::CONTACTS_MAX as u64);
     let mut csv = String::from("number\n");
     for row in 0..rows {
         let _ = writeln!(csv, "{}", FIRST_NUMBER + row);
@@ -512,5 +513,8 @@ mod tests {
         let rows: std::collections::BTreeSet<&str> = list.lines().skip(1).collect();
         assert_eq!(rows.len(), list.lines().count() - 1);
         assert!(rows.len() >= 400);
+        let a_day = super::list(Plan { seconds: 86_400, ..plan });
+        let rows = a_day.lines().count() - 1;
+        assert!((86_400 * 2..=acd::limits::CONTACTS_MAX).contains(&rows), "{rows}");
     }
 }
