@@ -1,7 +1,7 @@
 //! Both sides' words held against each other, call by call: a call too many and one too few do not cancel.
 //!
 //! A caller is known by the number he calls from, a subscriber by the number we dial; the network gives each
-//! to one call. Which words are exact and which are heard stands at [`Words`].
+//! to one call. Which words are exact and which are heard stands at `Words`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
