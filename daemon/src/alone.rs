@@ -18,7 +18,9 @@ pub fn make_private(folder: &Path) -> std::io::Result<()> {
 
 /// A lock that ends with the process, however that happens.
 #[derive(Debug)]
-pub struct Alone(#[allow(dead_code)] Flock<std::fs::File>);
+pub struct Alone {
+    _lock: Flock<std::fs::File>,
+}
 
 impl Alone {
     /// Takes the lock at `path` for a process called `name`; nothing else may be read or written before.
@@ -37,7 +39,7 @@ impl Alone {
             .open(path)
             .with_context(|| path.display().to_string())?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Self(lock)),
+            Ok(lock) => Ok(Self { _lock: lock }),
             Err((_, Errno::EWOULDBLOCK)) => anyhow::bail!(
                 "{}: another `trunkline {name}` works here: stop it first, or use another --root",
                 path.display()
