@@ -70,6 +70,11 @@ pub enum BoardError {
         /// Largest that works.
         high: usize,
     },
+    /// A J1 beside an E1: nobody knows how the framer is set up for both.
+    #[error(
+        "J1 lines and E1 lines on one board are not driven: every line of a board with a J1 is a T1 or J1"
+    )]
+    MixedJ1,
     /// No memory the board can reach.
     #[error("no DMA memory: {0}")]
     Memory(#[source] BusError),

@@ -197,14 +197,19 @@ impl<B: Bus> Board<B> {
         Some(&self.ports.get(port)?.as_ref()?.performance)
     }
 
+    /// By how many parts per million the clock of a port's line and that of the board differ, when its slips come
+    /// steadily.
+    pub fn steady_slips_ppm(&self, port: usize) -> Option<f64> {
+        self.ports.get(port)?.as_ref()?.slips.steady_ppm()
+    }
+
     /// The signalling bits channel `channel` of `port` was last heard with (A = 8 to D = 1); `None` while they
     /// are not known, and on lines without.
     pub fn bits(&self, port: usize, channel: u8) -> Option<u8> {
         let known = self.ports.get(port)?.as_ref()?;
         let heard = known.bits.as_ref().filter(|bits| bits.known && !bits.multiframe_lost)?;
-        let framing = known.settings.mode.framing;
-        let has_bits = bits::channels(framing).any(|one| one == channel);
-        has_bits.then(|| bits::get(&heard.heard, framing, channel))
+        let mode = known.settings.mode;
+        mode.has_bits(channel).then(|| bits::get(&heard.heard, mode.framing, channel))
     }
 
     /// Sends signalling bits on a channel from one of the next milliseconds on; `false` when the channel has
@@ -213,9 +218,10 @@ impl<B: Bus> Board<B> {
     /// On an E1, 0000 on every channel would look like the multiframe's own signal: it is sent as 0001.
     pub fn set_bits(&mut self, port: usize, channel: u8, abcd: u8) -> bool {
         let Some(Some(known)) = self.ports.get_mut(port) else { return false };
-        let framing = known.settings.mode.framing;
+        let mode = known.settings.mode;
+        let framing = mode.framing;
         let Some(bits) = &mut known.bits else { return false };
-        if !bits::channels(framing).any(|one| one == channel) {
+        if !mode.has_bits(channel) {
             return false;
         }
         let e1 = matches!(framing, crate::framer::Framing::E1 { .. });

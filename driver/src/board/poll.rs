@@ -216,12 +216,13 @@ impl<B: Bus> Board<B> {
     fn publish_bits(&mut self, now: Instant) {
         for (port, known) in self.ports.iter_mut().enumerate() {
             let Some(known) = known else { continue };
-            let framing = known.settings.mode.framing;
+            let mode = known.settings.mode;
+            let framing = mode.framing;
             let Some(heard) = known.bits.as_mut().filter(|bits| bits.known) else { continue };
             if heard.reading.is_some() || heard.told == heard.heard {
                 continue;
             }
-            for channel in bits::channels(framing) {
+            for channel in bits::channels(framing).filter(|&channel| mode.has_bits(channel)) {
                 let abcd = bits::get(&heard.heard, framing, channel);
                 if abcd == bits::get(&heard.told, framing, channel) {
                     continue;

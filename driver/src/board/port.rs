@@ -12,7 +12,7 @@ use tdm::{Instant, SpanStatus};
 
 use super::PortSettings;
 use crate::framer::{Framing, bits, falc::IDLE_BITS};
-use crate::span::{Counters, Latched, LineHealth, Performance, Second};
+use crate::span::{Counters, Latched, LineHealth, Performance, Second, SlipWatch};
 
 /// From the start of a line to the first look: its receiver has to settle.
 const FIRST_ALARMS_MILLIS: u64 = 250;
@@ -86,6 +86,7 @@ pub struct Port {
     pub health: LineHealth,
     pub counters: Counters,
     pub performance: Performance,
+    pub slips: SlipWatch,
     /// What the second that runs has seen.
     pub second: Second,
     /// What the events have told so far.
@@ -151,6 +152,7 @@ impl Port {
             health,
             counters: Counters::default(),
             performance: Performance::new(settings.mode),
+            slips: SlipWatch::default(),
             second: Second::default(),
             published: SpanStatus::default(),
             tells_remote_alarm: false,
@@ -190,6 +192,7 @@ impl Port {
     pub fn end_second(&mut self) {
         let defect = self.second.defect || self.health.is_suspect();
         self.performance.second(&Second { defect, ..self.second });
+        self.slips.second(self.second.slips);
         self.second = Second::default();
     }
 

@@ -78,6 +78,9 @@ impl<B: Bus> Board<B> {
         };
         let mut used = settings.ports.iter().flatten().map(|port| port.mode.is_t1());
         let all_t1 = used.clone().next().is_some() && used.all(|t1| t1);
+        if !all_t1 && settings.ports.iter().flatten().any(|port| port.mode.j1) {
+            return Err(BoardError::MixedJ1);
+        }
         let mut board = Self {
             bus,
             identity,
@@ -215,7 +218,8 @@ impl<B: Bus> Board<B> {
         let silicon = self.silicon;
         self.follow(0, &chip(silicon), silicon)?;
         for port in 0..self.layout.framer_ports {
-            self.follow(port, &system(port as u8, silicon, self.all_t1), silicon)?;
+            let j1 = self.settings.ports.get(port).copied().flatten().is_some_and(|p| p.mode.j1);
+            self.follow(port, &system(port as u8, silicon, self.all_t1, j1), silicon)?;
         }
         Ok(())
     }

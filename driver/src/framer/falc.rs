@@ -101,9 +101,9 @@ pub const fn chip(silicon: Silicon) -> [Step; 11] {
 
 /// One port's place on the highway. Rows 5 to 15.
 ///
-/// `all_t1`: the board has no E1 span; its channels then sit four slots higher. Differs from the rows in GCR
-/// alone: masked interrupts stay visible (VIS), because they are polled.
-pub const fn system(port: u8, silicon: Silicon, all_t1: bool) -> [Step; 15] {
+/// `all_t1`: the board has no E1 span; its channels then sit four slots higher. `j1`: and this one is a J1.
+/// Differs from the rows in GCR alone: masked interrupts stay visible (VIS), because they are polled.
+pub const fn system(port: u8, silicon: Silicon, all_t1: bool, j1: bool) -> [Step; 15] {
     let octal = matches!(silicon, Silicon::Octal);
     let [pins_2, pins_3, pins_4] = match silicon {
         Silicon::V21 => [0x22, 0x65, 0x35],
@@ -127,7 +127,7 @@ pub const fn system(port: u8, silicon: Silicon, all_t1: bool) -> [Step; 15] {
         write!(Octal: CMR4 = regs::CMR4_16_MHZ),
         write!(XC0 = transmit[0]),
         write!(XC1 = transmit[1]),
-        write!(RC0 = receive[0]),
+        write!(RC0 = if j1 { receive[0] | regs::RC0_SJR } else { receive[0] }),
         write!(RC1 = receive[1]),
         write!(PC1 = 0x00),
         write!(PC2 = pins_2),
@@ -415,7 +415,7 @@ pub(super) mod tests {
             expected.extend((0x92..=0x99).zip(clock));
             assert_eq!(written(&chip(silicon), silicon), expected);
         }
-        let rows = |silicon, all_t1| written(&system(3, silicon, all_t1), silicon);
+        let rows = |silicon, all_t1| written(&system(3, silicon, all_t1, false), silicon);
         let quad = |pins: [u8; 3], offsets: [u8; 4]| {
             vec![
                 (0x46, 0x80),
@@ -481,5 +481,17 @@ pub(super) mod tests {
     fn an_unknown_version_is_treated_as_the_old_one() {
         assert_eq!(Silicon::quad(0x20), Silicon::V31);
         assert_eq!([0x05, 0x00, 0xFF].map(Silicon::quad), [Silicon::V21; 3]);
+    }
+
+    /// E.6.2, row 12: 83, 84 on the quad chip, 87, 04 on the octal one.
+    #[test]
+    fn a_j1_differs_from_a_t1_in_one_bit() {
+        for (silicon, expected) in [(Silicon::V21, 0x83), (Silicon::Octal, 0x87)] {
+            let steps = |j1| written(&system(1, silicon, true, j1), silicon);
+            let differ: Vec<_> =
+                steps(false).into_iter().zip(steps(true)).filter(|(t1, j1)| t1 != j1).collect();
+            let [(_, j1)] = differ.as_slice() else { panic!("{differ:?}") };
+            assert_eq!(*j1, (0x24, expected));
+        }
     }
 }

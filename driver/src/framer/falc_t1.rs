@@ -19,10 +19,18 @@ pub(super) const FORMAT: u8 = regs::FMR4_SSC_2_OF_5 | regs::FMR4_AUTO;
 const PULSES: [[u8; 3]; 4] =
     [[0xD7, 0x22, 0x01], [0x8C, 0x01, 0x00], [0x8C, 0x11, 0x01], [0x07, 0x01, 0x00]];
 
+/// CCB1 to CCB3: the channels no bit is robbed of, channel 1 in the highest bit of the first. Row 16.
+const fn clear_channels(mode: Mode) -> [u8; 3] {
+    let clear = if mode.associated { mode.clear } else { u32::MAX };
+    // Channels 1 to 24, the first in the highest bit.
+    let [first, second, third, _] = (clear >> 1).reverse_bits().to_be_bytes();
+    [first, second, third]
+}
+
 /// The steps from any state into T1.
 ///
 /// Differs from the rows in the interrupt masks alone: all are masked, because status is polled. A line
-/// without bits of its own has 24 clear channels, one with them none.
+/// without bits of its own has 24 clear channels, one with them those that it names.
 pub const fn plan_t1(mode: Mode, silicon: Silicon) -> [Step; 27] {
     const TWO: u8 = 0b11;
     let build_out = mode.build_out & TWO;
@@ -32,7 +40,7 @@ pub const fn plan_t1(mode: Mode, silicon: Silicon) -> [Step; 27] {
         2 => PULSES[2],
         _ => PULSES[3],
     };
-    let clear = if mode.associated { 0x00 } else { 0xFF };
+    let [clear_1, clear_9, clear_17] = clear_channels(mode);
     let fmr1 = regs::FMR1_CTM | regs::FMR1_PMOD_T1 | regs::FMR1_CRC | regs::FMR1_ECM;
     [
         write!(FMR1 = fmr1 | highway(silicon)),
@@ -59,9 +67,9 @@ pub const fn plan_t1(mode: Mode, silicon: Silicon) -> [Step; 27] {
         write!(IMR2 = 0xFF),
         write!(IMR3 = 0xFF),
         write!(IMR4 = 0xFF),
-        write!(CCB1 + 0 = clear),
-        write!(CCB1 + 1 = clear),
-        write!(CCB1 + 2 = clear),
+        write!(CCB1 + 0 = clear_1),
+        write!(CCB1 + 1 = clear_9),
+        write!(CCB1 + 2 = clear_17),
         // Nothing is left from an earlier run: no loop, no pattern.
         write!(LCR1 = 0x00),
         write!(LOOP = 0x00),
@@ -120,12 +128,23 @@ mod tests {
             let [esf, ami, cas] = [n & 1 != 0, n & 2 != 0, n & 4 != 0];
             let build_out = n >> 3;
             let framing = if esf { Framing::Esf } else { Framing::D4 };
-            let mode = Mode { framing, zeros_replaced: !ami, associated: cas, build_out };
+            let mode =
+                Mode { framing, zeros_replaced: !ami, associated: cas, build_out, ..Mode::t1() };
             for silicon in SILICON {
                 let all = written(&plan_t1(mode, silicon), silicon);
                 let expected = column(esf, ami, cas, build_out, silicon);
                 assert_eq!(rows(all), expected, "{mode:?}, {silicon:?}");
             }
         }
+    }
+
+    /// E.6.4, row 16: 00, 00, 01 for 23 channels with bits and a D-channel in 24.
+    #[test]
+    fn a_clear_channel_among_robbed_ones_is_where_the_register_map_has_it() {
+        let registers = |clear| clear_channels(Mode::t1().with_bits().with_clear(clear));
+        assert_eq!(registers(1 << 24), [0x00, 0x00, 0x01]);
+        assert_eq!(registers(1 << 1 | 1 << 9 | 1 << 16), [0x80, 0x81, 0x00]);
+        assert_eq!(registers(0), [0; 3]);
+        assert_eq!(clear_channels(Mode::t1()), [0xFF; 3]);
     }
 }

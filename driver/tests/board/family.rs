@@ -19,12 +19,14 @@ fn layouts() -> Vec<Model> {
     all
 }
 
-const MODES: [Mode; 5] = [
+const MODES: [Mode; 6] = [
     Mode::e1(true),
     Mode::e1(false).with_bits(),
     Mode::t1(),
     Mode::t1().with_bits(),
-    Mode { framing: Framing::D4, zeros_replaced: false, associated: true, build_out: 0 },
+    Mode { framing: Framing::D4, zeros_replaced: false, ..Mode::t1().with_bits() },
+    // A J1 with a D-channel among channels with bits.
+    Mode { j1: true, ..Mode::t1().with_bits().with_clear(1 << 24) },
 ];
 
 /// What port `port` sends on `channel` in millisecond `at`.
@@ -54,7 +56,7 @@ impl Crossed {
     fn matches(&self, channel: usize, seen: u8, sent: u8) -> bool {
         match (self.mode.associated, self.mode.is_t1()) {
             (true, false) if channel == 16 => true,
-            (true, true) => seen | 1 == sent | 1,
+            (true, true) if self.mode.has_bits(channel as u8) => seen | 1 == sent | 1,
             _ => seen == sent,
         }
     }
@@ -189,13 +191,17 @@ fn signalling_bits_cross_both_ways_with_an_event_for_each_change() {
             };
             for port in 0..bench.ports {
                 for channel in bits::channels(mode.framing) {
+                    if !mode.has_bits(channel) {
+                        assert!(!bench.board.set_bits(port, channel, 1));
+                        continue;
+                    }
                     assert!(bench.board.set_bits(port, channel, pattern(port, channel)));
                 }
             }
             bench.events.clear();
             bench.run(200);
             for port in 0..bench.ports {
-                for channel in bits::channels(mode.framing) {
+                for channel in bits::channels(mode.framing).filter(|&c| mode.has_bits(c)) {
                     let sent = pattern(port ^ 1, channel) & kept;
                     let heard = bench.board.bits(port, channel);
                     assert_eq!(heard, Some(sent), "{model:?} {mode:?} {port}/{channel}");
@@ -214,6 +220,16 @@ fn signalling_bits_cross_both_ways_with_an_event_for_each_change() {
         }
         assert!(!bench.board.set_bits(0, 32, 0) && !bench.board.set_bits(8, 1, 1));
     }
+}
+
+/// The register map has no set-up of a J1 beside an E1: it is refused, not guessed.
+#[test]
+fn a_j1_beside_an_e1_is_refused() {
+    let (bus, _card) = in_process(emulator::Board::new(&model::TE410P_GEN5, 1).unwrap());
+    let mut settings = Settings::quad(2, Mode { j1: true, ..Mode::t1() });
+    settings.ports[0] = Settings::quad(1, Mode::e1(true)).ports[0];
+    let refused = Board::start(bus, settings, Instant::seconds(1));
+    assert!(matches!(refused, Err(driver::BoardError::MixedJ1)));
 }
 
 /// What each fault of a line raises on it, and on the other end of the cable.
