@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::cli::Place;
 use crate::config::{BoardAddress, Config};
-use crate::door::{Allow, SOCKET_PATH_OCTETS_MAX};
+use crate::allow::Allow;
+use crate::door::SOCKET_PATH_OCTETS_MAX;
 use crate::{far_ends, prompts};
 
 /// The configuration, checked with all that it names: prompts are decoded, scenarios built, users looked up.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
+use call::RefusalCode;
 use protocol::client::{Blocking, ClientError, Message};
 use protocol::wire::{Hello, Role, Welcome};
 use serde_json::{Map, Value, json};
@@ -55,13 +56,25 @@ pub fn run(paths: &Paths, ask: Ask) -> Result<()> {
         if !params.contains_key("key") && !is_reading(ask.target, method) {
             params.insert("key".into(), Value::String(new_key()));
         }
-        let answer = client.call(method, Value::Object(params))?;
+        let answer = client.call(method, Value::Object(params)).map_err(with_cure)?;
         say!("{answer}")?;
     }
     if ask.follow {
         follow(&mut client, &welcome)?;
     }
     Ok(())
+}
+
+/// A refusal that this command has a flag for names it.
+fn with_cure(error: ClientError) -> anyhow::Error {
+    match error {
+        ClientError::Refused(why) if why.code == RefusalCode::NotController as i32 => {
+            let cure = "only the controller of calls may: `--takeover` takes its place, \
+                        and the call centre takes it back";
+            anyhow::Error::new(why).context(cure)
+        }
+        error => error.into(),
+    }
 }
 
 fn is_reading(target: Target, method: &str) -> bool {

@@ -11,77 +11,14 @@ use anyhow::Context;
 use mio::event::Events;
 use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Poll, Token, Waker};
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use nix::unistd::{Gid, Group, Uid, User};
 use protocol::server::Server;
+
+use crate::allow::Allow;
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
 /// Tokens above belong to connections, which are numbered on and never again the same.
 const FIRST_CONNECTION: usize = 16;
-
-/// Who may connect.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Allow {
-    uids: Vec<u32>,
-    gids: Vec<u32>,
-}
-
-impl Allow {
-    /// From entries such as `user:trunkline` and `group:50`. Our own user may always: the processes of one house
-    /// must reach each other, and a `reload` must be able to undo what it did.
-    ///
-    /// # Errors
-    /// The first entry nobody on this host is called.
-    pub fn parse<'a>(entries: impl Iterator<Item = &'a str>) -> anyhow::Result<Self> {
-        let mut allow = Self::default();
-        for entry in entries {
-            let unknown = || anyhow::anyhow!("`{entry}`: nobody on this host is called so");
-            match entry.split_once(':') {
-                Some(("user", name)) => allow.uids.push(match name.parse() {
-                    Ok(uid) => uid,
-                    Err(_) => User::from_name(name)?.ok_or_else(unknown)?.uid.as_raw(),
-                }),
-                Some(("group", name)) => allow.gids.push(match name.parse() {
-                    Ok(gid) => gid,
-                    Err(_) => Group::from_name(name)?.ok_or_else(unknown)?.gid.as_raw(),
-                }),
-                _ => return Err(unknown()),
-            }
-        }
-        allow.uids.push(Uid::effective().as_raw());
-        Ok(allow)
-    }
-    /// Whether a client of this user and primary group may connect: by its user, by this group, or by being a
-    /// member of a group that is allowed.
-    pub fn admits(&self, uid: u32, gid: u32) -> bool {
-        self.uids.contains(&uid) || self.gids.contains(&gid) || self.has_member(uid)
-    }
-    fn has_member(&self, uid: u32) -> bool {
-        if self.gids.is_empty() {
-            return false;
-        }
-        let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) else { return false };
-        self.gids.iter().any(|&gid| {
-            matches!(Group::from_gid(Gid::from_raw(gid)), Ok(Some(group)) if group.mem.contains(&user.name))
-        })
-    }
-    /// Whether whoever is at the other end may connect; who may not is named in the log.
-    pub fn admits_peer(&self, peer: &impl std::os::fd::AsFd) -> bool {
-        match getsockopt(peer, PeerCredentials) {
-            Ok(peer) if self.admits(peer.uid(), peer.gid()) => true,
-            Ok(peer) => {
-                let (uid, gid, pid) = (peer.uid(), peer.gid(), peer.pid());
-                tracing::warn!(uid, gid, pid, "a connection was refused: `allow` has no such user");
-                false
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection was refused: nobody says whose it is");
-                false
-            }
-        }
-    }
-}
 
 struct Peer {
     stream: UnixStream,

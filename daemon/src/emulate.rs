@@ -10,14 +10,14 @@ use anyhow::{Context, Result};
 use emulator::server::{Handle, Server as BoardServer, Settings as ServeSettings};
 use emulator::{Board, BoardCounters, BoardFault, Fault};
 use exchange::Exchange;
-use firmware_headers::model;
 use protocol::Fault as Refused;
 use protocol::server::{Access, Output, Request, Server, Settings};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::config::{Clock, Config, EmulatedBoard};
-use crate::door::{Allow, Door};
+use crate::allow::Allow;
+use crate::door::Door;
 use crate::far_ends;
 use crate::paths::Paths;
 use crate::signals::Signals;
@@ -53,7 +53,8 @@ pub fn run(config: &Config, folder: &Path, paths: &Paths) -> Result<()> {
     let mut boards = Vec::new();
     for (index, emulated) in config.emulate.board.iter().enumerate() {
         let seed = config.emulate.seed.wrapping_add(index as u64);
-        let mut board = Board::new(model_of(emulated), seed)?;
+        let model = emulated.known_model().context("the configuration was checked")?;
+        let mut board = Board::new(&model, seed)?;
         for (port, end) in far.next().unwrap_or_default().into_iter().enumerate() {
             board.plug(port, end);
         }
@@ -71,14 +72,6 @@ pub fn run(config: &Config, folder: &Path, paths: &Paths) -> Result<()> {
         }
     }
     ended
-}
-
-/// The board's identity; the configuration was checked for the names.
-fn model_of(emulated: &EmulatedBoard) -> &'static model::Model {
-    match emulated.model.get_ref().as_str() {
-        "TE405P" => &model::TE405P_GEN5,
-        _ => &model::TE410P_GEN5,
-    }
 }
 
 struct Served {

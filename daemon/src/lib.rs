@@ -5,6 +5,7 @@
 //! Nothing is decided here that a pure machine could decide.
 
 pub mod acd_shell;
+pub mod allow;
 pub mod alone;
 pub mod analyze;
 pub mod bench;

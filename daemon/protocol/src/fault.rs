@@ -60,6 +60,18 @@ impl Fault {
     pub fn invalid_params(method: &str, why: impl Into<String>) -> Self {
         Self::new(Self::INVALID_PARAMS, clipped(method), why)
     }
+    /// This user may not connect at all.
+    pub fn denied_peer(uid: u32, gid: u32) -> Self {
+        let why = format!(
+            "user {uid}, group {gid} may not connect: `allow` of the configuration names neither"
+        );
+        Self::refused(RefusalCode::Denied, "connect", why)
+    }
+    /// As a line that answers no request.
+    pub fn line(&self) -> String {
+        let line = serde_json::json!({ "jsonrpc": "2.0", "id": null, "error": self });
+        format!("{line}\n")
+    }
     /// The same with the field that was wrong.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>) -> Self {

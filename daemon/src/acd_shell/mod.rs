@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::alone::Alone;
-use crate::door::Allow;
+use crate::allow::Allow;
 use crate::journal::JournalError;
 use crate::paths::Paths;
 use crate::records::Writer;

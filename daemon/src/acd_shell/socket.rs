@@ -10,7 +10,7 @@ use protocol::server::Server;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
-use crate::door::Allow;
+use crate::allow::Allow;
 
 /// What the tasks of the connections report.
 #[derive(Debug)]

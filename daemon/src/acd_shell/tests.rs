@@ -14,7 +14,8 @@ use protocol::wire::{Hello, Role};
 use serde_json::{Value, json};
 
 use super::METHODS;
-use crate::door::{Allow, Door};
+use crate::allow::Allow;
+use crate::door::Door;
 use crate::paths::Paths;
 
 /// A call server as far as sockets go: answers every command, keeps what was asked, tells what it is told to tell.

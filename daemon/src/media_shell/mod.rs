@@ -34,7 +34,8 @@ use protocol::server::{Server, Settings};
 
 use crate::alone::Alone;
 use crate::config::{BoardAddress, Config};
-use crate::door::{Allow, Door};
+use crate::allow::Allow;
+use crate::door::Door;
 use crate::paths::Paths;
 use board_work::BoardRings;
 use clock::Clock;
@@ -72,14 +73,14 @@ pub fn run(config: &Config, config_path: &Path, paths: &Paths, prompts: &Prompts
         }
     }
     let lockstep = config.host.lockstep;
-    let spans: Vec<_> = plan.boards.iter().map(|b| b.spans.clone()).collect();
-    let (board_ends, tick_ends, signal_ends, shared) = rings::build(&spans);
+    let ports: Vec<_> = plan.boards.iter().map(|b| b.ports.clone()).collect();
+    let (board_ends, tick_ends, signal_ends, shared) = rings::build(&ports);
     let clock = Clock::new(lockstep.then(|| Arc::clone(&shared)));
     let common = Common {
         clock: clock.clone(),
         shared: Arc::clone(&shared),
         stop: Arc::new(AtomicBool::new(false)),
-        gate: lockstep.then(|| Arc::new(Gate::new(spans.len()))),
+        gate: lockstep.then(|| Arc::new(Gate::new(ports.len()))),
         realtime: config.host.realtime && !lockstep,
     };
     if common.realtime && !realtime::lock_memory() {

@@ -19,7 +19,8 @@ use super::signal_work::Said;
 use super::threads::{Common, FromSignal, ToSignal};
 use super::tick_work::drift_ppm;
 use crate::config::Config;
-use crate::door::{Allow, Door};
+use crate::allow::Allow;
+use crate::door::Door;
 use crate::signals::Signals;
 
 /// The socket thread waits at most this long.

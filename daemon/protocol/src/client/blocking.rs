@@ -41,8 +41,14 @@ impl Blocking {
     /// The server refuses, does not answer in time, or is gone.
     pub fn call(&mut self, method: &str, params: Value) -> Result<Value, ClientError> {
         let (wanted, line) = self.session.request(method, params);
-        self.stream.write_all(line.as_bytes())?;
         let deadline = Instant::now() + self.patience;
+        if let Err(gone) = self.stream.write_all(line.as_bytes()) {
+            // Who is shown the door is told why, and that is still to be read.
+            return Err(match self.next_until(deadline) {
+                Err(ClientError::Refused(why)) => ClientError::Refused(why),
+                _ => gone.into(),
+            });
+        }
         let mut others = VecDeque::new();
         let result = loop {
             match self.next_until(deadline) {
