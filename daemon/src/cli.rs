@@ -217,6 +217,9 @@ fn check(place: &Place) -> anyhow::Result<()> {
         config.acd.agents.len(),
         config.emulate.board.len(),
     )?;
+    for note in &config.notes {
+        say!("{}", note.told(&place.config_path().display().to_string()))?;
+    }
     Ok(())
 }
 

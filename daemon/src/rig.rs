@@ -18,7 +18,7 @@ use firmware_headers::model;
 use media::Media;
 use tdm::{Instant, SampleTime};
 
-use crate::config::Config;
+use crate::config::{Config, EmulatedBoard};
 use crate::far_ends::{self, FarEnds};
 use crate::media_shell::board_work::BoardRings;
 use crate::media_shell::rings::{self, Shared};
@@ -83,8 +83,8 @@ impl Rig {
     pub fn with_far_ends(config: &Config, prompts: &Prompts, ends: FarEnds) -> Result<Self> {
         let now = Instant::default();
         let plan = Plan::new(config, prompts)?;
-        let spans: Vec<_> = plan.boards.iter().map(|b| b.spans.clone()).collect();
-        let (board_ends, tick_ends, signal_ends, shared) = rings::build(&spans);
+        let ports: Vec<_> = plan.boards.iter().map(|b| b.ports.clone()).collect();
+        let (board_ends, tick_ends, signal_ends, shared) = rings::build(&ports);
         let (pipeline, recorders) = plan.pipeline();
         let media = Media::new(plan.media.clone(), 1, now)?;
         let mut far: VecDeque<Vec<Box<dyn FarEnd>>> = ends.boards.into();
@@ -93,17 +93,18 @@ impl Rig {
             let emulated = config.emulate.board.get(ends.index);
             let ppm = emulated.map_or(0, |b| b.ppm.round() as i32);
             let seed = config.emulate.seed.wrapping_add(ends.index as u64);
-            let mut card = Emulated::new(&model::TE410P_GEN5, seed)?;
+            let model = emulated.and_then(EmulatedBoard::known_model);
+            let mut card = Emulated::new(&model.unwrap_or(model::TE410P_GEN5), seed)?;
             for (port, end) in far.pop_front().unwrap_or_default().into_iter().enumerate() {
                 card.plug(port, end);
             }
             let (bus, card) = bus::in_process(card);
             let mut settings = plan.settings;
             settings.framer_budget = FRAMER_BUDGET;
-            let board = driver::Board::start(bus, settings, now)
+            let mut board = driver::Board::start(bus, settings, now)
                 .with_context(|| format!("board {}", ends.index))?;
             let mut rings = BoardRings::new(ends, Arc::clone(&shared), 1);
-            rings.started();
+            rings.started(&mut board);
             let clock = BoardClock::new(now, ppm);
             boards.push(Slot { card, clock, board: Some(board), settings, rings });
         }
@@ -229,8 +230,9 @@ impl Rig {
         slot.board = None;
         let begin = SampleTime::millis(now.as_millis());
         let settings = driver::Settings { begin, ..slot.settings };
-        slot.board = Some(driver::Board::start(slot.card.plug(), settings, now)?);
-        slot.rings.started();
+        let mut board = driver::Board::start(slot.card.plug(), settings, now)?;
+        slot.rings.started(&mut board);
+        slot.board = Some(board);
         Ok(())
     }
 }

@@ -12,11 +12,9 @@ use driver::model_of;
 use serde_json::Value;
 
 use crate::cli::Place;
-use crate::config::{Board, BoardAddress, SpanLine};
+use crate::config::{Board, BoardAddress, Carrier, Framing, Line};
 use crate::ctl;
 
-/// Channels of an E1.
-const CHANNELS: u64 = 31;
 /// The build-outs by their code, as `dahdi_scan` writes them.
 const BUILD_OUTS: [&str; 8] = [
     "0 db (CSU)/0-133 feet (DSX-1)",
@@ -45,7 +43,8 @@ pub fn run(place: &Place) -> Result<()> {
             }
             BoardAddress::VfioUser(_) => None,
         };
-        print!("{}", described(board, card, function.as_ref(), status.as_ref(), &mut first)?);
+        let text = described(board, card, function.as_ref(), status.as_ref(), &mut first)?;
+        crate::output::say!("{}", text.trim_end())?;
     }
     Ok(())
 }
@@ -83,18 +82,32 @@ fn described(
 ) -> Result<String> {
     let model = function.and_then(|f| model_of(f.vendor, f.device, f.sub_vendor));
     let device = model.map_or("emulated board".into(), |model| {
-        format!("Wildcard {} ({}th Gen)", model.name, model.generation)
+        let ordinal = ["0th", "1st", "2nd", "3rd", "4th", "5th"];
+        let ordinal = ordinal.get(usize::from(model.generation)).copied().unwrap_or_default();
+        format!("Wildcard {} ({ordinal} Gen)", model.name)
     });
     let place = match board.address() {
         BoardAddress::Pci(at) => format!("PCI {at}"),
         BoardAddress::VfioUser(path) => format!("socket {path}"),
     };
     let mut text = String::new();
-    for (port, line) in board.lines()?.iter().enumerate() {
-        let SpanLine { span, timing, build_out, crc4, .. } = line;
-        let (span, port) = (span.number(), port + 1);
-        let build_out = BUILD_OUTS.get(usize::from(*build_out)).copied().unwrap_or_default();
-        let framing = if *crc4 { "CCS/CRC4" } else { "CCS" };
+    for (port, Line { span: line, .. }) in board.lines.iter().enumerate() {
+        let (span, port, channels) = (line.span.number(), port + 1, u64::from(line.channels()));
+        let build_out = BUILD_OUTS.get(usize::from(line.build_out)).copied().unwrap_or_default();
+        let framing = match (line.framing, line.crc4) {
+            (Framing::Ccs, true) => "CCS/CRC4",
+            (Framing::Ccs, false) => "CCS",
+            (Framing::Cas, true) => "CAS/CRC4",
+            (Framing::Cas, false) => "CAS",
+            (Framing::D4, _) => "D4",
+            (Framing::Esf, _) => "ESF",
+        };
+        let is_t1 = line.carrier() == Carrier::T1;
+        let (kind, codings, framings) = if is_t1 {
+            ("digital-T1", "B8ZS,AMI", "ESF,D4")
+        } else {
+            ("digital-E1", "HDB3", "CCS,CRC4")
+        };
         writeln!(text, "[{span}]")?;
         for (key, value) in [
             ("active", "yes".to_owned()),
@@ -105,19 +118,19 @@ fn described(
             ("devicetype", device.clone()),
             ("location", place.clone()),
             ("basechan", first.to_string()),
-            ("totchans", CHANNELS.to_string()),
+            ("totchans", channels.to_string()),
             ("irq", function.map_or(0, |f| f.interrupt).to_string()),
-            ("type", "digital-E1".to_owned()),
-            ("syncsrc", timing.to_string()),
+            ("type", kind.to_owned()),
+            ("syncsrc", line.timing.to_string()),
             ("lbo", build_out.to_owned()),
-            ("coding_opts", "HDB3".to_owned()),
-            ("framing_opts", "CCS,CRC4".to_owned()),
-            ("coding", "HDB3".to_owned()),
+            ("coding_opts", codings.to_owned()),
+            ("framing_opts", framings.to_owned()),
+            ("coding", line.coding.name().to_owned()),
             ("framing", framing.to_owned()),
         ] {
             writeln!(text, "{key}={value}")?;
         }
-        *first += CHANNELS;
+        *first += channels;
     }
     Ok(text)
 }
@@ -125,24 +138,37 @@ fn described(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use serde_json::json;
 
     #[test]
     fn every_span_has_its_paragraph_and_channels_are_counted_on() {
         let text = r#"
+            [[spans.board]]
             at = "vfio-user:/run/b0"
-            span = ["1,1,0,ccs,hdb3,crc4", "2,0,7,ccs,hdb3"]
+            span = ["1,1,0,ccs,hdb3,crc4", "2,0,7,esf,b8zs"]
         "#;
-        let board: Board = toml::from_str(text).unwrap();
+        let config = Config::parse(text, "t.toml").unwrap();
+        let board = &config.spans.board[0];
         let mut first = 1;
-        let said = described(&board, 0, None, None, &mut first).unwrap();
+        let said = described(board, 0, None, None, &mut first).unwrap();
         assert_eq!(said.lines().count(), 2 * 18);
-        for line in
-            ["[1]", "[2]", "basechan=32", "framing=CCS/CRC4", "lbo=-22.5db (CSU)", "syncsrc=1"]
-        {
+        for line in [
+            "[1]",
+            "[2]",
+            "basechan=32",
+            "framing=CCS/CRC4",
+            "lbo=-22.5db (CSU)",
+            "syncsrc=1",
+            "type=digital-T1",
+            "framing=ESF",
+            "coding=B8ZS",
+            "totchans=24",
+            "totchans=31",
+        ] {
             assert!(said.lines().any(|one| one == line), "{line} is not in:\n{said}");
         }
-        assert_eq!(first, 63);
+        assert_eq!(first, 56);
     }
 
     #[test]

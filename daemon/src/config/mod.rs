@@ -1,7 +1,9 @@
 //! One TOML file for all processes; each checks all of it. What is wrong is named with its line, and nothing
 //! starts.
 
+mod channels;
 mod dahdi;
+mod lines;
 mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +13,10 @@ use std::path::Path;
 use tdm::SpanId;
 use toml::Spanned;
 
-pub use dahdi::{SpanLine, SpanLineError};
+pub use channels::{Channels, Use};
+pub use dahdi::{Carrier, Coding, Framing, SpanLine, SpanLineError};
+pub use lines::Line;
+use lines::Lines;
 pub use shape::{
     Board, ChannelNumbers, Clock, Config, Dialect, Emulate, EmulatedBoard, EmulatedSpan, FarEnd,
     FarEndKind, Group, Host, Hunt, Media, Orphan, Overlap, Rule, Side, Signalling, Spans, Timers,
@@ -20,6 +25,8 @@ pub use shape::{
 /// Something wrong in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// The file, when it is not the configuration itself.
+    pub file: Option<String>,
     /// Counted from 1; 0 when it belongs to no line.
     pub line: usize,
     /// A sentence: what is wrong and what would be right.
@@ -37,14 +44,22 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, Problem { line, message }) in self.problems.iter().enumerate() {
+        for (n, problem) in self.problems.iter().enumerate() {
             let separator = if n > 0 { "\n" } else { "" };
-            match line {
-                0 => write!(f, "{separator}{}: {message}", self.file)?,
-                line => write!(f, "{separator}{}:{line}: {message}", self.file)?,
-            }
+            write!(f, "{separator}{}", problem.told(&self.file))?;
         }
         Ok(())
+    }
+}
+
+impl Problem {
+    /// With its place; `file` is the configuration.
+    pub fn told(&self, file: &str) -> String {
+        let file = self.file.as_deref().unwrap_or(file);
+        match self.line {
+            0 => format!("{file}: {}", self.message),
+            line => format!("{file}:{line}: {}", self.message),
+        }
     }
 }
 
@@ -66,12 +81,14 @@ impl Board {
             None => BoardAddress::Pci(at.clone()),
         }
     }
-    /// Its spans in the order of the ports.
-    ///
-    /// # Errors
-    /// A line that [`Config::parse`] would have refused.
-    pub fn lines(&self) -> Result<Vec<SpanLine>, SpanLineError> {
-        self.span.iter().map(|text| SpanLine::parse(text.get_ref())).collect()
+}
+
+impl EmulatedBoard {
+    /// The board of the family that is meant; `None`: there is none, or it is not emulated.
+    pub fn known_model(&self) -> Option<firmware_headers::model::Model> {
+        let wanted = (self.model.get_ref().as_str(), *self.generation.get_ref());
+        let mut all = firmware_headers::model::MODELS.into_iter();
+        all.find(|one| one.generation >= 2 && (one.name, one.generation) == wanted)
     }
 }
 
@@ -95,29 +112,48 @@ impl Config {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|e| ConfigError {
             file: file.clone(),
-            problems: vec![Problem { line: 0, message: format!("cannot be read: {e}") }],
+            problems: vec![Problem {
+                file: None,
+                line: 0,
+                message: format!("cannot be read: {e}"),
+            }],
         })?;
-        Self::parse(&text, &file)
+        Self::parse_in(&text, &file, path.parent().unwrap_or(Path::new(".")))
     }
 
-    /// Checks `text`, which came from `file`.
+    /// Checks `text`, which came from `file`; a `system.conf` it names lies beside us.
     ///
     /// # Errors
     /// Everything that is wrong, each with its line.
     pub fn parse(text: &str, file: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|e| ConfigError {
+        Self::parse_in(text, file, Path::new("."))
+    }
+
+    fn parse_in(text: &str, file: &str, folder: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|e| ConfigError {
             file: file.to_owned(),
             problems: vec![Problem {
+                file: None,
                 line: e.span().map_or(0, |span| line_of(text, span.start)),
                 message: e.message().to_owned(),
             }],
         })?;
         let mut check = Check { text, problems: Vec::new() };
-        check.all(&config);
+        let lines = check.lines(&config, folder);
+        if let Some(zone) = &lines.zone
+            && config.host.zone.span().is_empty()
+        {
+            config.host.zone = Spanned::new(0..0, zone.clone());
+        }
+        check.all(&config, &lines);
         if check.problems.is_empty() {
+            for (board, lines) in config.spans.board.iter_mut().zip(lines.boards) {
+                board.lines = lines;
+            }
+            config.notes = lines.notes;
             return Ok(config);
         }
-        check.problems.sort_by_key(|p| p.line);
+        check.problems.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         Err(ConfigError { file: file.to_owned(), problems: check.problems })
     }
 
@@ -139,6 +175,22 @@ impl Config {
         }
         check.problems
     }
+}
+
+/// Why no calls can be signalled on the line as they are on ISDN.
+fn unfit_for_pri(line: &Line) -> Option<&'static str> {
+    if line.channels.with_bits().next().is_some() && line.channels.d_channel().is_none() {
+        return Some(
+            "has signalling bits and no D-channel, and no engine for such channels is there yet: leave it \
+             out of groups",
+        );
+    }
+    if line.channels.d_channel().is_none() {
+        return Some(
+            "has no D-channel of its own: several spans under one (NFAS) are not there; give it `dchan=`",
+        );
+    }
+    line.channels.bearers().is_empty().then_some("has no channel for calls: give it `bchan=`")
 }
 
 /// All number rules of a group.
@@ -175,7 +227,7 @@ impl Check<'_> {
         self.line(line, message);
     }
     fn line(&mut self, line: usize, message: impl Into<String>) {
-        self.problems.push(Problem { line, message: message.into() });
+        self.problems.push(Problem { file: None, line, message: message.into() });
     }
     /// The first line with this text as a whole string, or at all; else the section's first.
     fn line_with(&self, text: &str) -> usize {
@@ -186,9 +238,9 @@ impl Check<'_> {
             .map_or(0, |offset| line_of(self.text, offset))
     }
 
-    fn all(&mut self, config: &Config) {
-        let spans = self.boards(config);
-        self.groups(config, &spans);
+    fn all(&mut self, config: &Config, lines: &Lines) {
+        self.boards(config);
+        self.groups(config, lines);
         self.overflow(config);
         self.emulation(config);
         for entry in &config.media.allow {
@@ -225,12 +277,8 @@ impl Check<'_> {
         }
     }
 
-    fn boards(&mut self, config: &Config) -> BTreeMap<SpanId, usize> {
-        let mut spans = BTreeMap::new();
+    fn boards(&mut self, config: &Config) {
         for board in &config.spans.board {
-            if board.span.is_empty() || board.span.len() > 8 {
-                self.at(&board.at, "a board has 1 to 8 spans");
-            }
             if let Some(ring) = &board.ring
                 && !(driver::RING_MIN..=driver::RING_MAX).contains(ring.get_ref())
             {
@@ -244,23 +292,10 @@ impl Check<'_> {
             {
                 self.at(&board.at, format!("{error}; `vfio-user:PATH` is an emulated board"));
             }
-            for text in &board.span {
-                match SpanLine::parse(text.get_ref()) {
-                    Err(error) => self.at(text, error.to_string()),
-                    Ok(line) => {
-                        let this = line_of(self.text, text.span().start);
-                        if let Some(first) = spans.insert(line.span, this) {
-                            let span = line.span;
-                            self.at(text, format!("span {span} was described in line {first}"));
-                        }
-                    }
-                }
-            }
         }
-        spans
     }
 
-    fn groups(&mut self, config: &Config, spans: &BTreeMap<SpanId, usize>) {
+    fn groups(&mut self, config: &Config, lines: &Lines) {
         let mut names = BTreeSet::new();
         let mut taken: BTreeMap<u8, &str> = BTreeMap::new();
         for group in &config.media.group {
@@ -277,18 +312,29 @@ impl Check<'_> {
             for number in &group.spans {
                 let n = *number.get_ref();
                 let known = usize::from(n).checked_sub(1).and_then(SpanId::new);
-                if !known.is_some_and(|span| spans.contains_key(&span)) {
-                    self.at(number, format!("group `{name}`: no board has a span {n}"));
+                match known.and_then(|span| lines.of(span)) {
+                    None => self.at(number, format!("group `{name}`: no board has a span {n}")),
+                    Some(line) => {
+                        if let Some(why) = unfit_for_pri(line) {
+                            self.at(number, format!("group `{name}`: span {n} {why}"));
+                        }
+                    }
                 }
                 if let Some(other) = taken.insert(n, name) {
                     self.at(number, format!("span {n} is in group `{other}` already"));
                 }
             }
             if let Some(capacity) = &group.capacity {
-                let channels = group.spans.len() * 30;
+                let spans = group.spans.iter().filter_map(|n| {
+                    lines.of(SpanId::new(usize::from(*n.get_ref()).checked_sub(1)?)?)
+                });
+                let channels: usize =
+                    spans.map(|line| line.channels.bearers().iter().count()).sum();
                 let n = usize::from(*capacity.get_ref());
                 if n == 0 || n > channels {
-                    let message = format!("a capacity of 1 to {channels}: 30 channels a span");
+                    let message = format!(
+                        "a capacity of 1 to {channels}: 30 channels on an E1, 23 on a T1, or those named"
+                    );
                     self.at(capacity, message);
                 }
             }
@@ -357,20 +403,22 @@ impl Check<'_> {
         let mut sockets = BTreeSet::new();
         for board in &config.emulate.board {
             let model = board.model.get_ref().as_str();
-            if !matches!(model, "TE405P" | "TE410P") {
+            let known = board.known_model();
+            if known.is_none() {
+                let generation = *board.generation.get_ref();
                 self.at(
                     &board.model,
-                    format!("no model `{model}`: TE405P and TE410P are emulated"),
+                    format!(
+                        "no model `{model}` of generation {generation} is emulated: TE205P, TE210P, TE220, TE405P, \
+                         TE410P, TE420 of generations 2 to 5 (PCIe from 4), TE820 of 5"
+                    ),
                 );
-            }
-            if *board.generation.get_ref() != 5 {
-                self.at(&board.generation, "generation 5 is emulated");
             }
             if !sockets.insert(board.socket.get_ref()) {
                 self.at(&board.socket, "two boards cannot have one socket");
             }
-            if board.span.len() > 4 {
-                self.at(&board.model, format!("{model} has 4 ports"));
+            if let Some(known) = known.filter(|known| board.span.len() > usize::from(known.spans)) {
+                self.at(&board.model, format!("{model} has {} ports", known.spans));
             }
             if board.ppm.is_nan() || board.ppm.abs() > 1000.0 {
                 self.at(&board.socket, "`ppm` lies between -1000 and 1000");

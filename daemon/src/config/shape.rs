@@ -22,6 +22,9 @@ pub struct Config {
     /// Emulated boards.
     #[serde(default)]
     pub emulate: Emulate,
+    /// What a person should know although nothing is wrong.
+    #[serde(skip)]
+    pub notes: Vec<super::Problem>,
 }
 
 /// The host as a whole.
@@ -59,6 +62,13 @@ pub struct Spans {
     /// In the order of their clocks: the first in service is the master.
     #[serde(default)]
     pub board: Vec<Board>,
+    /// DAHDI's configuration, whose span lines and channel lines are read; beside this file unless the path says
+    /// otherwise.
+    #[serde(default)]
+    pub system_conf: Option<Spanned<String>>,
+    /// Channel lines as they would stand there: `bchan=1-15,17-31`.
+    #[serde(default)]
+    pub channels: Vec<Spanned<String>>,
 }
 
 /// A board.
@@ -68,7 +78,17 @@ pub struct Board {
     /// `vfio-user:PATH`, or a PCI address.
     pub at: Spanned<String>,
     /// DAHDI's span lines, in the order of the ports.
+    #[serde(default)]
     pub span: Vec<Spanned<String>>,
+    /// Or the numbers of span lines of the `system.conf`.
+    #[serde(default)]
+    pub spans: Vec<Spanned<u8>>,
+    /// Its lines are J1s: T1s as in Japan.
+    #[serde(default)]
+    pub j1: bool,
+    /// What all of these come to, in the order of the ports.
+    #[serde(skip)]
+    pub lines: Vec<super::Line>,
     /// Buffers of the DMA ring.
     #[serde(default)]
     pub ring: Option<Spanned<u8>>,

@@ -14,7 +14,7 @@ use bus::Bus;
 use driver::{Board, BoardError, BoardEvent, Line, Stats};
 use tdm::elastic::Elastic;
 use tdm::hdlc::Encoder;
-use tdm::{Alarm, Alarms, Block, Instant, Law};
+use tdm::{Alarm, Alarms, Block, Instant};
 
 use super::pace::Pace;
 use super::rings::{BoardEnds, BoardPort, BoardShared, Note, Shared, Stamped, count};
@@ -55,10 +55,10 @@ struct Port {
 impl BoardRings {
     /// `lead`: milliseconds of outgoing blocks held back. 1 where nobody is late, some more on a host.
     pub fn new(ends: BoardEnds, shared: Arc<Shared>, lead: u32) -> Self {
-        let port = |ends| Port {
-            ends,
+        let port = |ends: BoardPort| Port {
             encoder: Encoder::new(),
-            elastic: Elastic::new(Law::A),
+            elastic: Elastic::new(ends.plan.law),
+            ends,
             hold: lead,
             debt: 0,
             alarms: Alarms::NONE,
@@ -156,7 +156,7 @@ impl BoardRings {
     fn begin_anew(&mut self) {
         for port in &mut self.ports {
             while port.ends.down.pop().is_ok() {}
-            port.elastic = Elastic::new(Law::A);
+            port.elastic = Elastic::new(port.ends.plan.law);
             (port.hold, port.debt) = (self.lead, 0);
         }
     }
@@ -173,8 +173,12 @@ impl BoardRings {
                 BoardEvent::Stalled { .. } => self.running(false),
                 BoardEvent::Resumed { .. } => self.running(true),
                 BoardEvent::Gone { .. } => self.gone(now),
-                // Lines with signalling bits of their own are not configured here yet.
-                BoardEvent::ClockSource { .. } | BoardEvent::Bits { .. } => {}
+                BoardEvent::Bits { port, channel, abcd, .. } => {
+                    if let Some(span) = self.ports.get(port).map(|port| port.ends.plan.span) {
+                        self.note(Note::Bits { span, channel, abcd });
+                    }
+                }
+                BoardEvent::ClockSource { .. } => {}
             }
         }
         if let Some(shared) = self.shared.boards.get(self.index) {
@@ -210,7 +214,7 @@ impl BoardRings {
             return;
         }
         (known.up, known.alarms) = (up, alarms);
-        let span = known.ends.span;
+        let span = known.ends.plan.span;
         self.note(Note::Line { span, up, alarms, at });
     }
 
@@ -220,8 +224,13 @@ impl BoardRings {
         }
     }
 
-    /// Marks the board as running: milliseconds pass on it.
-    pub fn started(&mut self) {
+    /// A board was started: milliseconds pass on it, and channels with signalling bits send those of rest.
+    pub fn started<B: Bus>(&mut self, board: &mut Board<B>) {
+        for (port, known) in self.ports.iter().enumerate() {
+            for &(channel, idle) in &known.ends.plan.idle {
+                board.set_bits(port, channel, idle);
+            }
+        }
         self.pace.reset();
         self.counted = Stats::default();
         self.running(true);
@@ -247,7 +256,8 @@ impl Line for BoardRings {
         if known.ends.up.push(Stamped { at: stamp, block: *block }).is_err() {
             count(&self.shared.counters.blocks_lost);
         }
-        let (span, octets) = (known.ends.span, block.timeslot(known.ends.d_channel));
+        let Some(d_channel) = known.ends.plan.d_channel else { return };
+        let (span, octets) = (known.ends.plan.span, block.timeslot(d_channel));
         self.note(Note::Octets { span, octets, at });
     }
 
@@ -258,6 +268,7 @@ impl Line for BoardRings {
         } else {
             port.send_elastic(block, self.stamp);
         }
+        let Some(d_channel) = port.ends.plan.d_channel else { return };
         while let Ok(frame) = port.ends.frames.peek() {
             if !port.encoder.push(frame) {
                 break;
@@ -266,7 +277,7 @@ impl Line for BoardRings {
         }
         let mut octets = [0; tdm::SAMPLES];
         port.encoder.octets(&mut octets);
-        block.set_timeslot(port.ends.d_channel, octets);
+        block.set_timeslot(d_channel, octets);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use dsp::pipeline::{Command, Event};
 use rtrb::{Consumer, Producer, RingBuffer};
-use tdm::{Alarms, Block, ClockId, DOctets, Frame, Instant, SPANS_MAX, SpanId, Timeslot};
+use tdm::{Alarms, Block, ClockId, DOctets, Frame, Instant, Law, SPANS_MAX, SpanId, Timeslot};
 
 /// Milliseconds of a span that may wait between board thread and tick thread.
 const BLOCKS: usize = 128;
@@ -52,6 +52,15 @@ pub enum Note {
         alarms: Alarms,
         /// When it was decided.
         at: Instant,
+    },
+    /// The signalling bits of a channel changed.
+    Bits {
+        /// Where.
+        span: SpanId,
+        /// Timeslot of an E1, channel of a T1.
+        channel: u8,
+        /// A = 8, B = 4, C = 2, D = 1.
+        abcd: u8,
     },
     /// So many milliseconds of the whole board were lost at once.
     Gap {
@@ -146,12 +155,23 @@ impl Shared {
     }
 }
 
-/// A port's rings on the board thread.
-pub struct BoardPort {
+/// What a port carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortPlan {
     /// Which span it is.
     pub span: SpanId,
-    /// Its D-channel.
-    pub d_channel: Timeslot,
+    /// How speech is coded on it.
+    pub law: Law,
+    /// Its D-channel; none where channels have signalling bits of their own.
+    pub d_channel: Option<Timeslot>,
+    /// Channels with signalling bits, and what they send at first (A = 8 to D = 1).
+    pub idle: Vec<(u8, u8)>,
+}
+
+/// A port's rings on the board thread.
+pub struct BoardPort {
+    /// What it carries.
+    pub plan: PortPlan,
     /// To the tick thread.
     pub up: Producer<Stamped>,
     /// From the tick thread.
@@ -174,6 +194,8 @@ pub struct BoardEnds {
 pub struct TickPort {
     /// Which span it is.
     pub span: SpanId,
+    /// How speech is coded on it.
+    pub law: Law,
     /// From the board thread.
     pub up: Consumer<Stamped>,
     /// To the board thread.
@@ -202,22 +224,22 @@ pub struct SignalEnds {
     pub commands: Producer<Command>,
 }
 
-/// All rings for boards with these spans, the ports of each in order.
-pub fn build(boards: &[Vec<SpanId>]) -> (Vec<BoardEnds>, TickEnds, SignalEnds, Arc<Shared>) {
-    let d_channel = Timeslot::new(16).unwrap_or(FIRST);
+/// All rings for boards with these ports.
+pub fn build(boards: &[Vec<PortPlan>]) -> (Vec<BoardEnds>, TickEnds, SignalEnds, Arc<Shared>) {
     let mut frames: Vec<Option<Producer<Frame>>> = (0..SPANS_MAX).map(|_| None).collect();
     let (mut board_ends, mut tick_boards, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    for (index, spans) in boards.iter().enumerate() {
+    for (index, plans) in boards.iter().enumerate() {
         let (mut board_ports, mut tick_ports) = (Vec::new(), Vec::new());
-        for &span in spans {
+        for plan in plans {
+            let (span, law) = (plan.span, plan.law);
             let (up, up_end) = RingBuffer::new(BLOCKS);
             let (down_end, down) = RingBuffer::new(BLOCKS);
             let (frames_end, port_frames) = RingBuffer::new(FRAMES);
             if let Some(place) = frames.get_mut(span.index()) {
                 *place = Some(frames_end);
             }
-            board_ports.push(BoardPort { span, d_channel, up, down, frames: port_frames });
-            tick_ports.push(TickPort { span, up: up_end, down: down_end });
+            board_ports.push(BoardPort { plan: plan.clone(), up, down, frames: port_frames });
+            tick_ports.push(TickPort { span, law, up: up_end, down: down_end });
         }
         let (note_end, note) = RingBuffer::new(NOTES);
         board_ends.push(BoardEnds { index, ports: board_ports, notes: note_end });
@@ -230,8 +252,3 @@ pub fn build(boards: &[Vec<SpanId>]) -> (Vec<BoardEnds>, TickEnds, SignalEnds, A
     let signal = SignalEnds { notes, frames, events, commands: command_end };
     (board_ends, tick, signal, Arc::new(Shared::new(boards.len())))
 }
-
-const FIRST: Timeslot = match Timeslot::new(0) {
-    Some(timeslot) => timeslot,
-    None => panic!("a span has a timeslot 0"),
-};

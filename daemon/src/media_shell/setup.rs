@@ -14,10 +14,11 @@ use dsp::zones::{Zone, tone_steps};
 use media::{
     CallRate, GroupSettings, Hunt, MediaSettings, Numbers, Pattern, Rewrite, Rule, SpanSettings,
 };
-use signalling::{ChannelNumbers, Dialect, Overlap, PriSettings, Side, Timeslots};
-use tdm::{Law, LineMode, SpanId};
+use signalling::{ChannelNumbers, Dialect, Overlap, PriSettings, Side};
+use tdm::{Law, SpanId};
 
-use crate::config::{self, BoardAddress, Config};
+use super::rings::PortPlan;
+use crate::config::{self, BoardAddress, Config, Line};
 
 /// Recordings at once.
 const RECORDERS: u16 = 256;
@@ -39,7 +40,7 @@ pub struct BoardPlan {
     /// How it is driven.
     pub settings: driver::Settings,
     /// Its spans in the order of the ports.
-    pub spans: Vec<SpanId>,
+    pub ports: Vec<PortPlan>,
 }
 
 /// Everything the call server's threads are built of.
@@ -72,7 +73,7 @@ impl Plan {
             .iter()
             .map(|b| board(b, config.host.lockstep))
             .collect::<Result<_>>()?;
-        let highest = boards.iter().flat_map(|b| &b.spans).map(|s| s.number()).max();
+        let highest = boards.iter().flat_map(|b| &b.ports).map(|p| p.span.number()).max();
         let names = tones
             .iter()
             .filter_map(|(name, _)| Some((name.clone(), library.tone(name)?)))
@@ -89,9 +90,14 @@ impl Plan {
 
     /// The pipeline of this plan with the reading ends of its recorders.
     pub fn pipeline(&self) -> (Pipeline, Vec<rtrb::Consumer<Recorded>>) {
-        let ears = EarsSettings { law: Law::A, zones: vec![self.zone] };
+        let mut spans = vec![EarsSettings { law: Law::A, zones: vec![self.zone] }; self.spans];
+        for port in self.boards.iter().flat_map(|board| &board.ports) {
+            if let Some(ears) = spans.get_mut(port.span.index()) {
+                ears.law = port.law;
+            }
+        }
         Pipeline::new(PipelineSettings {
-            spans: vec![ears; self.spans],
+            spans,
             library: Arc::clone(&self.library),
             recorders: usize::from(RECORDERS),
         })
@@ -118,7 +124,6 @@ fn tones(zone: &Zone) -> Result<Vec<(String, ToneSpec)>> {
 }
 
 fn board(board: &config::Board, lockstep: bool) -> Result<BoardPlan> {
-    let lines = board.lines()?;
     let default = Debounce::default();
     let red = board.alarm_raise_millis.map_or(default.signal_millis, u64::from);
     let settings = driver::Settings {
@@ -139,12 +144,16 @@ fn board(board: &config::Board, lockstep: bool) -> Result<BoardPlan> {
         },
         ..driver::Settings::default()
     };
-    let mut plan = BoardPlan { address: board.address(), settings, spans: Vec::new() };
-    for (port, line) in lines.iter().enumerate() {
-        let mode = LineMode { crc4: line.crc4 };
+    let mut plan = BoardPlan { address: board.address(), settings, ports: Vec::new() };
+    for (port, line) in board.lines.iter().enumerate() {
         let place = plan.settings.ports.get_mut(port).context("a board has 8 ports at most")?;
-        *place = Some(PortSettings { mode: mode.into(), timing: line.timing });
-        plan.spans.push(line.span);
+        *place = Some(PortSettings { mode: line.mode(), timing: line.span.timing });
+        plan.ports.push(PortPlan {
+            span: line.span.span,
+            law: line.law(),
+            d_channel: line.channels.d_channel(),
+            idle: line.channels.with_bits().collect(),
+        });
     }
     Ok(plan)
 }
@@ -160,10 +169,12 @@ fn groups(config: &Config, media: &mut MediaSettings) {
             config::Side::User => Side::User,
             config::Side::Network => Side::Network,
         };
-        media.spans.extend(spans.iter().map(|&span| SpanSettings {
-            span,
-            signalling: media::Signalling::Pri(interface(group, side)),
-            law: Law::A,
+        let line =
+            |span| config.spans.board.iter().flat_map(|b| &b.lines).find(|l| l.span.span == span);
+        media.spans.extend(spans.iter().filter_map(|&span| {
+            let line = line(span)?;
+            let signalling = media::Signalling::Pri(interface(group, side, line));
+            Some(SpanSettings { span, signalling, law: line.law() })
         }));
         let rate = group.calls_per_second.as_ref().map(|per_second| {
             let per_second = *per_second.get_ref();
@@ -192,11 +203,11 @@ fn groups(config: &Config, media: &mut MediaSettings) {
     }
 }
 
-/// How Q.931 and LAPD are spoken on the spans of a group. The lines are E1s, whatever the dialect is used to.
-fn interface(group: &config::Group, side: Side) -> PriSettings {
+/// How Q.931 and LAPD are spoken on a span of a group, over the line that it is, whatever the dialect is used to.
+fn interface(group: &config::Group, side: Side, line: &Line) -> PriSettings {
     let named = group.dialect.as_ref().and_then(|name| Dialect::by_name(name.get_ref()));
     let mut pri = PriSettings::new(side, named.unwrap_or(Dialect::EURO_ISDN));
-    pri.channels = Timeslots::E1_PRI;
+    pri.channels = line.channels.bearers();
     pri.numbers = match group.channel_numbers {
         config::ChannelNumbers::Timeslot => ChannelNumbers::Timeslot,
         config::ChannelNumbers::Logical => ChannelNumbers::Logical,

@@ -9,7 +9,7 @@ use call::{Accepted, CallCommand, CallEvent, Refusal, RefusalCode, SnapshotItem}
 use dsp::pipeline::Command;
 use media::{Media, Output, RecorderOrder};
 use tdm::hdlc::Decoder;
-use tdm::{Alarm, Alarms, ClockId, Frame, Instant, SPANS_MAX, SampleTime, SpanId};
+use tdm::{Alarm, Alarms, ClockId, Frame, Instant, SPANS_MAX, SampleTime, SpanId, TIMESLOTS};
 
 use super::capture::Capture;
 use super::rings::{Note, Shared, SignalEnds, count};
@@ -56,6 +56,8 @@ pub struct SignalWork {
     notes: Vec<rtrb::Consumer<Note>>,
     events: rtrb::Consumer<dsp::pipeline::Event>,
     alarms: Vec<Alarms>,
+    /// The signalling bits last heard, by span and channel.
+    bits: Vec<[Option<u8>; TIMESLOTS]>,
     core: Core,
 }
 
@@ -79,6 +81,7 @@ impl SignalWork {
             notes: ends.notes,
             events: ends.events,
             alarms: vec![Alarms::NONE; SPANS_MAX],
+            bits: vec![[None; TIMESLOTS]; SPANS_MAX],
             core: Core {
                 media,
                 frames: ends.frames,
@@ -150,6 +153,12 @@ impl SignalWork {
                 }
                 self.core.media.line(now, span, up, alarms);
                 self.core.drain(now);
+            }
+            Note::Bits { span, channel, abcd } => {
+                let known = self.bits.get_mut(span.index());
+                if let Some(place) = known.and_then(|all| all.get_mut(usize::from(channel))) {
+                    *place = Some(abcd);
+                }
             }
             Note::Gap { millis, at } => self.core.said.push_back(Said::Gap { at, board, millis }),
         }

@@ -177,7 +177,7 @@ fn serve(
     wake: [&Thread; 2],
 ) -> Result<(), BoardError> {
     let mut through = rings.shared().map_or(0, |shared| shared.ticked.load(Acquire));
-    rings.started();
+    rings.started(board);
     // In lockstep the millisecond stands still until it is acknowledged; the board's own timers must not.
     let now = || if common.gate.is_some() { common.clock.host() } else { common.clock.now() };
     while !common.stop.load(Acquire) {

@@ -58,15 +58,22 @@ impl TickWork {
         spans: usize,
         joined: bool,
     ) -> Self {
-        let port = |ends| Port { ends, elastic: Elastic::new(Law::A) };
-        let boards = ends.boards.into_iter().map(|b| b.into_iter().map(port).collect()).collect();
+        let port = |ends: TickPort| Port { elastic: Elastic::new(ends.law), ends };
+        let boards: Vec<Vec<Port>> =
+            ends.boards.into_iter().map(|b| b.into_iter().map(port).collect()).collect();
+        let mut idle = vec![Block::idle(Law::A); spans].into_boxed_slice();
+        for port in boards.iter().flatten() {
+            if let Some(block) = idle.get_mut(port.ends.span.index()) {
+                *block = Block::idle(port.ends.law);
+            }
+        }
         Self {
             pipeline,
             boards,
             ends: Ends { events: ends.events, commands: ends.commands },
             shared,
-            received: vec![Block::idle(Law::A); spans].into_boxed_slice(),
-            transmit: vec![Block::idle(Law::A); spans].into_boxed_slice(),
+            received: idle.clone(),
+            transmit: idle,
             at: SampleTime::default(),
             master_at: None,
             master: NO_MASTER,
@@ -122,7 +129,7 @@ impl TickWork {
             self.shared.boards.iter().position(|b| b.running.load(Relaxed)).unwrap_or(NO_MASTER);
         if master != self.master {
             for port in self.boards.iter_mut().flatten() {
-                port.elastic = Elastic::new(Law::A);
+                port.elastic = Elastic::new(port.ends.law);
             }
             if let Some(ports) = self.boards.get_mut(master).filter(|_| !self.joined) {
                 // What gathered while another clock ticked would be late for ever.
@@ -149,7 +156,8 @@ impl TickWork {
                 let span = port.ends.span.index();
                 let Some(place) = self.received.get_mut(span) else { continue };
                 if self.joined && index != self.master {
-                    *place = port.ends.up.pop().map_or(Block::idle(Law::A), |s| s.block);
+                    let idle = Block::idle(port.ends.law);
+                    *place = port.ends.up.pop().map_or(idle, |s| s.block);
                 } else if index == self.master {
                     match port.ends.up.pop() {
                         Ok(stamped) => {
@@ -161,7 +169,7 @@ impl TickWork {
                             self.master_at = Some(own);
                             *place = stamped.block;
                         }
-                        Err(_) => *place = Block::idle(Law::A),
+                        Err(_) => *place = Block::idle(port.ends.law),
                     }
                 } else {
                     port.hear_elastic(place, stamp);
