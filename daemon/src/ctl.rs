@@ -142,7 +142,6 @@ pub fn status(paths: &Paths) -> Result<()> {
     let (mut client, welcome) = connect(&paths.media_socket(), false, false)?;
     let status = client.call("status", json!({}))?;
     let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
-    let list = |key: &str| status.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     say!(
         "instance {}, up {} s, {} calls, controller {}",
         welcome.instance,
@@ -150,43 +149,8 @@ pub fn status(paths: &Paths) -> Result<()> {
         number(&status, "legs"),
         if status.get("controller") == Some(&Value::Bool(true)) { "there" } else { "absent" },
     )?;
-    for (n, board) in list("boards").iter().enumerate() {
-        say!(
-            "board {n}: {}, {} interrupts, {} missed, {} gaps ({} ms)",
-            if board.get("running") == Some(&Value::Bool(true)) { "running" } else { "gone" },
-            number(board, "interrupts"),
-            number(board, "missed"),
-            number(board, "gaps"),
-            number(board, "lost_millis"),
-        )?;
-    }
-    for span in list("spans") {
-        let alarms: Vec<&str> = span
-            .get("alarms")
-            .and_then(Value::as_array)
-            .map(|a| a.iter().filter_map(Value::as_str).collect())
-            .unwrap_or_default();
-        let up = |key: &str| span.get(key) == Some(&Value::Bool(true));
-        say!(
-            "span {}: line {}, link {}{}{}",
-            number(&span, "span"),
-            if up("in_service") { "up" } else { "down" },
-            if up("link") { "up" } else { "down" },
-            if alarms.is_empty() { "" } else { ", alarms " },
-            alarms.join(" "),
-        )?;
-    }
-    for group in list("groups") {
-        say!(
-            "group {}: {} of {} in use, {} offered, {} refused, {} dialled, {} answered",
-            group.get("name").and_then(Value::as_str).unwrap_or("?"),
-            number(&group, "in_use"),
-            number(&group, "capacity"),
-            number(&group, "offered"),
-            number(&group, "refused"),
-            number(&group, "dialled"),
-            number(&group, "answered"),
-        )?;
+    for line in crate::status::told(&status) {
+        say!("{line}")?;
     }
     Ok(())
 }

@@ -30,6 +30,7 @@ pub mod records;
 pub mod rig;
 pub mod scan;
 pub mod signals;
+pub mod status;
 pub mod trace;
 
 /// Counts what tests of the real-time path must not do.

@@ -24,6 +24,7 @@ use crate::media_shell::board_work::BoardRings;
 use crate::media_shell::rings::{self, Shared};
 use crate::media_shell::setup::{Plan, Prompts};
 use crate::media_shell::signal_work::{Said, SignalWork};
+use crate::media_shell::status_answer;
 use crate::media_shell::tick_work::{TickWork, drift_ppm};
 use crate::paths::Paths;
 
@@ -185,6 +186,11 @@ impl Rig {
         self.signal.status()
     }
 
+    /// What `status` answers on the socket.
+    pub fn status_answer(&self) -> serde_json::Value {
+        status_answer(&self.signal.status(), &self.signal.lines(self.now), &self.shared)
+    }
+
     /// What the threads count.
     pub fn shared(&self) -> &Shared {
         &self.shared
@@ -256,5 +262,7 @@ impl Slot {
     }
 }
 
+#[cfg(test)]
+mod line_tests;
 #[cfg(test)]
 mod tests;

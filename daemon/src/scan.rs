@@ -51,7 +51,7 @@ pub fn run(place: &Place) -> Result<()> {
 
 /// The alarms of `span` in the words of `dahdi_scan`.
 fn alarms(status: Option<&Value>, span: usize) -> String {
-    let spans = status.and_then(|status| status.get("spans")).and_then(Value::as_array);
+    let spans = status.and_then(|status| status.get("lines")).and_then(Value::as_array);
     let Some(spans) = spans else { return "UNCONFIGURED".into() };
     let number = Some(span as u64);
     let entry = spans.iter().find(|one| one.get("span").and_then(Value::as_u64) == number);
@@ -175,7 +175,7 @@ mod tests {
     fn alarms_are_said_in_the_words_of_the_tool_it_stands_for() {
         let span = |alarms: Value, up: bool| {
             let one = json!({ "span": 3, "alarms": alarms, "in_service": up });
-            json!({ "spans": [one] })
+            json!({ "lines": [one] })
         };
         let said = |status: Value| alarms(Some(&status), 3);
         assert_eq!(said(span(json!([]), true)), "OK");

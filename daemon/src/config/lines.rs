@@ -22,6 +22,21 @@ pub struct Line {
     pub j1: bool,
 }
 
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let framing = match self.span.framing {
+            Framing::Ccs => "E1 CCS",
+            Framing::Cas => "E1 CAS",
+            Framing::D4 if self.j1 => "J1 D4",
+            Framing::Esf if self.j1 => "J1 ESF",
+            Framing::D4 => "T1 D4",
+            Framing::Esf => "T1 ESF",
+        };
+        let crc4 = if self.span.crc4 { " CRC-4" } else { "" };
+        write!(f, "{framing} {}{crc4}", self.span.coding.name())
+    }
+}
+
 impl Line {
     /// What kind of line it is.
     pub const fn carrier(&self) -> Carrier {

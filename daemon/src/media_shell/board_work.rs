@@ -19,6 +19,10 @@ use tdm::{Alarm, Alarms, Block, Instant};
 use super::pace::Pace;
 use super::rings::{BoardEnds, BoardPort, BoardShared, Note, Shared, Stamped, count};
 
+/// Turns in which every line of a board is looked at once, and those between two lines.
+const LOOK_TURNS: usize = 96;
+const LOOK_APART: usize = LOOK_TURNS / driver::PORTS_MAX;
+
 /// The rings of a board with what must outlive the board: its encoders, its elastic buffers.
 pub struct BoardRings {
     index: usize,
@@ -37,6 +41,8 @@ pub struct BoardRings {
     counted: Stats,
     /// All boards tick together (lockstep): each is its own master.
     joined: bool,
+    /// Turns so far: in one of a hundred a line is looked at for those who want to know.
+    turns: usize,
 }
 
 struct Port {
@@ -77,6 +83,7 @@ impl BoardRings {
             was_master: false,
             counted: Stats::default(),
             joined: false,
+            turns: 0,
         }
     }
 
@@ -199,6 +206,19 @@ impl BoardRings {
                 c.dropped.wrapping_add(c.repeated)
             };
             shared.slips_out.store(self.ports.first().map_or(0, slips), Relaxed);
+            let clock = board.clock_source().map_or(0, |port| port.wrapping_add(1));
+            shared.clock_port.store(clock as u64, Relaxed);
+        }
+        self.look_at_a_line(board);
+    }
+
+    /// Every line comes once in [`LOOK_TURNS`], no two of them in one turn.
+    fn look_at_a_line<B: Bus>(&mut self, board: &Board<B>) {
+        self.turns = self.turns.wrapping_add(1) % LOOK_TURNS;
+        let (port, rest) = (self.turns / LOOK_APART, self.turns % LOOK_APART);
+        let Some(known) = self.ports.get(port).filter(|_| rest == 0) else { return };
+        if let Some(line) = self.shared.lines.get(known.ends.plan.span.index()) {
+            line.look(board, port);
         }
     }
 

@@ -8,6 +8,8 @@ use dsp::pipeline::{Command, Event};
 use rtrb::{Consumer, Producer, RingBuffer};
 use tdm::{Alarms, Block, ClockId, DOctets, Frame, Instant, Law, SPANS_MAX, SpanId, Timeslot};
 
+use super::line_status::LineShared;
+
 /// Milliseconds of a span that may wait between board thread and tick thread.
 const BLOCKS: usize = 128;
 /// Notes of a board: one D-channel for each of 8 ports and each millisecond of half a second, and changes.
@@ -84,6 +86,8 @@ pub struct Shared {
     pub realtime_refused: AtomicU64,
     /// The boards in the order of the configuration.
     pub boards: Vec<BoardShared>,
+    /// The lines, by the span's index.
+    pub lines: Vec<LineShared>,
 }
 
 /// No board is in service.
@@ -110,6 +114,8 @@ pub struct BoardShared {
     pub slips_in: AtomicU64,
     /// Frames of 125 µs dropped or repeated on the way out.
     pub slips_out: AtomicU64,
+    /// The port whose line clocks it, from 1; 0: its own oscillator.
+    pub clock_port: AtomicU64,
     /// Its drift against the host's clock, in parts per billion, plus 2^62; 0: not known yet.
     pub drift: AtomicU64,
 }
@@ -146,6 +152,7 @@ impl Shared {
         Self {
             master: AtomicUsize::new(NO_MASTER),
             boards: (0..boards).map(|_| BoardShared::default()).collect(),
+            lines: (0..SPANS_MAX).map(|_| LineShared::default()).collect(),
             ..Self::default()
         }
     }
@@ -160,6 +167,8 @@ impl Shared {
 pub struct PortPlan {
     /// Which span it is.
     pub span: SpanId,
+    /// Framing and coding, for people.
+    pub line: String,
     /// How speech is coded on it.
     pub law: Law,
     /// Its D-channel; none where channels have signalling bits of their own.
@@ -214,6 +223,8 @@ pub struct TickEnds {
 
 /// The signalling thread's rings.
 pub struct SignalEnds {
+    /// What there is: the board of each port, its place there from 0, and what it carries.
+    pub ports: Vec<(usize, usize, PortPlan)>,
     /// From the board threads.
     pub notes: Vec<Consumer<Note>>,
     /// To the D-channels, by the span's index.
@@ -249,6 +260,10 @@ pub fn build(boards: &[Vec<PortPlan>]) -> (Vec<BoardEnds>, TickEnds, SignalEnds,
     let (event_end, events) = RingBuffer::new(EVENTS);
     let (command_end, commands) = RingBuffer::new(COMMANDS);
     let tick = TickEnds { boards: tick_boards, events: event_end, commands };
-    let signal = SignalEnds { notes, frames, events, commands: command_end };
+    let ports = boards.iter().enumerate().flat_map(|(board, plans)| {
+        plans.iter().enumerate().map(move |(port, plan)| (board, port, plan.clone()))
+    });
+    let ports = ports.collect();
+    let signal = SignalEnds { ports, notes, frames, events, commands: command_end };
     (board_ends, tick, signal, Arc::new(Shared::new(boards.len())))
 }

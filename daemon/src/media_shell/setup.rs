@@ -150,6 +150,7 @@ fn board(board: &config::Board, lockstep: bool) -> Result<BoardPlan> {
         *place = Some(PortSettings { mode: line.mode(), timing: line.span.timing });
         plan.ports.push(PortPlan {
             span: line.span.span,
+            line: line.to_string(),
             law: line.law(),
             d_channel: line.channels.d_channel(),
             idle: line.channels.with_bits().collect(),

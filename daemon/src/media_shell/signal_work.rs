@@ -12,7 +12,10 @@ use tdm::hdlc::Decoder;
 use tdm::{Alarm, Alarms, ClockId, Frame, Instant, SPANS_MAX, SampleTime, SpanId, TIMESLOTS};
 
 use super::capture::Capture;
-use super::rings::{Note, Shared, SignalEnds, count};
+use super::d_watch::DWatch;
+use super::line_status::{self, LineStatus};
+use super::rings::{Note, PortPlan, Shared, SignalEnds, count};
+use super::socket::alarm_words;
 
 /// Something the call server said that leaves the signalling thread.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +59,8 @@ pub struct SignalWork {
     notes: Vec<rtrb::Consumer<Note>>,
     events: rtrb::Consumer<dsp::pipeline::Event>,
     alarms: Vec<Alarms>,
+    up: Vec<bool>,
+    ports: Vec<(usize, usize, PortPlan)>,
     /// The signalling bits last heard, by span and channel.
     bits: Vec<[Option<u8>; TIMESLOTS]>,
     core: Core,
@@ -71,6 +76,10 @@ struct Core {
     said: VecDeque<Said>,
     shared: Arc<Shared>,
     capture: Option<Capture>,
+    /// What keeps each D-channel down, by the span's index.
+    watches: Vec<DWatch>,
+    /// Frames that a watch wants held, oldest first.
+    held: VecDeque<(Instant, SpanId, Frame)>,
 }
 
 impl SignalWork {
@@ -81,6 +90,8 @@ impl SignalWork {
             notes: ends.notes,
             events: ends.events,
             alarms: vec![Alarms::NONE; SPANS_MAX],
+            up: vec![false; SPANS_MAX],
+            ports: ends.ports,
             bits: vec![[None; TIMESLOTS]; SPANS_MAX],
             core: Core {
                 media,
@@ -91,6 +102,8 @@ impl SignalWork {
                 said: VecDeque::new(),
                 shared,
                 capture: None,
+                watches: (0..SPANS_MAX as u64).map(|seed| DWatch::new(now, seed)).collect(),
+                held: VecDeque::new(),
             },
         };
         work.core.drain(now);
@@ -105,6 +118,7 @@ impl SignalWork {
     /// Works through everything that came in, and the timers that are due.
     pub fn turn(&mut self, now: Instant) {
         self.core.flush();
+        self.core.release_held(now);
         for board in 0..self.notes.len() {
             while let Some(Ok(note)) = self.notes.get_mut(board).map(|ring| ring.pop()) {
                 self.note(now, board, note);
@@ -128,6 +142,9 @@ impl SignalWork {
                 let before = decoder.counters();
                 decoder.push(&octets, |frame| {
                     core.media.queue_age(now.micros_since(at));
+                    if let Some(watch) = core.watches.get_mut(span.index()) {
+                        watch.received(now, frame);
+                    }
                     if let Some((capture, frame)) = core.capture.as_mut().zip(Frame::new(frame)) {
                         capture.frame(now, span, false, frame);
                     }
@@ -135,6 +152,9 @@ impl SignalWork {
                     core.drain(now);
                 });
                 let after = decoder.counters();
+                if let Some(watch) = core.watches.get_mut(span.index()) {
+                    watch.millisecond(now, decoder);
+                }
                 let bad = |c: tdm::hdlc::Counters| c.short + c.long + c.unaligned + c.fcs + c.abort;
                 let counters = &core.shared.counters;
                 counters.frames_good.fetch_add(after.good - before.good, Relaxed);
@@ -150,6 +170,12 @@ impl SignalWork {
                 }
                 if let Some(known) = self.alarms.get_mut(span.index()) {
                     *known = alarms;
+                }
+                let was_up = self.up.get_mut(span.index()).map(|was| std::mem::replace(was, up));
+                if let Some(watch) = self.core.watches.get_mut(span.index())
+                    && was_up == Some(false)
+                {
+                    watch.begin(now);
                 }
                 self.core.media.line(now, span, up, alarms);
                 self.core.drain(now);
@@ -199,6 +225,67 @@ impl SignalWork {
         self.core.media.status()
     }
 
+    /// How the lines stand, in the order of the configuration.
+    pub fn lines(&self, now: Instant) -> Vec<LineStatus> {
+        let links: Vec<(u8, bool)> =
+            self.core.media.status().spans.iter().map(|span| (span.span, span.link)).collect();
+        self.ports
+            .iter()
+            .map(|(board, port, plan)| self.line(now, (*board, *port), plan, &links))
+            .collect()
+    }
+
+    fn line(
+        &self,
+        now: Instant,
+        (board, port): (usize, usize),
+        plan: &PortPlan,
+        links: &[(u8, bool)],
+    ) -> LineStatus {
+        let (index, span) = (plan.span.index(), plan.span.number() as u8);
+        let core = &self.core;
+        let at = |bits: &[Option<u8>; TIMESLOTS], channel: u8| {
+            bits.get(usize::from(channel)).copied().flatten()
+        };
+        let in_service = self.up.get(index).copied().unwrap_or_default();
+        let mut status = LineStatus {
+            span,
+            board,
+            port: port + 1,
+            line: plan.line.clone(),
+            in_service,
+            alarms: self
+                .alarms
+                .get(index)
+                .map(|alarms| alarms.iter().map(|alarm| alarm_words(alarm).0).collect())
+                .unwrap_or_default(),
+            is_clock: core
+                .shared
+                .boards
+                .get(board)
+                .is_some_and(|shared| shared.clock_port.load(Relaxed) == port as u64 + 1),
+            ..LineStatus::default()
+        };
+        if let Some(shared) = core.shared.lines.get(index) {
+            status.errors = shared.errors();
+            (status.quarter, status.day) = (shared.quarter(), shared.day());
+            status.advice = shared.advice();
+        }
+        if let Some(bits) = self.bits.get(index) {
+            let channels = plan.idle.iter().map(|(channel, _)| *channel);
+            status.bits = channels.map(|c| (c, line_status::bits(at(bits, c)))).collect();
+        }
+        // Only where somebody speaks on the D-channel is something to be expected from its other end.
+        let link = links.iter().find(|(of, _)| *of == span).map(|(_, link)| *link);
+        if let Some((watch, link)) = core.watches.get(index).zip(link)
+            && in_service
+            && let Some(trouble) = watch.trouble(now, link)
+        {
+            status.advice.push(format!("D-channel: {trouble}"));
+        }
+        status
+    }
+
     /// What left the call server, oldest first.
     pub fn said(&mut self) -> Option<Said> {
         self.core.said.pop_front()
@@ -222,11 +309,7 @@ impl Core {
                     if let Some(capture) = &mut self.capture {
                         capture.frame(now, span, true, frame);
                     }
-                    let ring = self.frames.get_mut(span.index()).and_then(Option::as_mut);
-                    // LAPD repeats what is lost here, as it does what is lost on the line.
-                    if ring.is_none_or(|ring| ring.push(frame).is_err()) {
-                        count(&self.shared.counters.frames_lost);
-                    }
+                    self.send(now, span, frame);
                 }
                 Output::Pipeline(command) => {
                     self.waiting.push_back(command);
@@ -242,6 +325,40 @@ impl Core {
                     self.said.push_back(Said::Event { at: now, sample, event });
                 }
             }
+        }
+    }
+
+    /// Sends a frame, or holds it while its D-channel is suspected to lead back to us.
+    fn send(&mut self, now: Instant, span: SpanId, frame: Frame) {
+        let behind = self.held.iter().rev().find(|(_, of, _)| *of == span).map(|(at, ..)| *at);
+        let hold = self.watches.get_mut(span.index()).map_or(0, DWatch::hold_millis);
+        match behind {
+            // In order, whatever the watch says meanwhile.
+            Some(at) => self.held.push_back((at, span, frame)),
+            None if hold > 0 => self.held.push_back((now.plus_millis(hold), span, frame)),
+            None => self.push(now, span, frame),
+        }
+    }
+
+    fn release_held(&mut self, now: Instant) {
+        for _ in 0..self.held.len() {
+            let Some((at, span, frame)) = self.held.pop_front() else { return };
+            if at <= now {
+                self.push(now, span, frame);
+            } else {
+                self.held.push_back((at, span, frame));
+            }
+        }
+    }
+
+    fn push(&mut self, now: Instant, span: SpanId, frame: Frame) {
+        if let Some(watch) = self.watches.get_mut(span.index()) {
+            watch.sent(now, frame.octets());
+        }
+        let ring = self.frames.get_mut(span.index()).and_then(Option::as_mut);
+        // LAPD repeats what is lost here, as it does what is lost on the line.
+        if ring.is_none_or(|ring| ring.push(frame).is_err()) {
+            count(&self.shared.counters.frames_lost);
         }
     }
 

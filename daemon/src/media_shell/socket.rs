@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 use tdm::Alarm;
 
 use super::alarm_log::AlarmLog;
+use super::line_status::LineStatus;
 use super::rings::{Counters, Shared};
 use super::signal_work::Said;
 use super::threads::{Common, FromSignal, ToSignal};
 use super::tick_work::drift_ppm;
-use crate::config::Config;
 use crate::allow::Allow;
+use crate::config::Config;
 use crate::door::Door;
 use crate::signals::Signals;
 
@@ -171,8 +172,8 @@ impl Desk {
                 let result = result.map_err(Fault::from).map(|accepted| json!(accepted));
                 self.door.server.answer(now, token, result);
             }
-            FromSignal::Status { token, status } => {
-                let status = status_answer(&status, &self.desks.common.shared);
+            FromSignal::Status { token, status, lines } => {
+                let status = status_answer(&status, &lines, &self.desks.common.shared);
                 self.door.server.answer(now, token, Ok(status));
             }
             FromSignal::Snapshot { connection, items } => {
@@ -259,7 +260,11 @@ pub(super) fn alarm_words(alarm: Alarm) -> (&'static str, &'static str) {
 }
 
 /// The call server's status with what the threads count.
-fn status_answer(status: &media::Status, shared: &Shared) -> Value {
+pub(crate) fn status_answer(
+    status: &media::Status,
+    lines: &[LineStatus],
+    shared: &Shared,
+) -> Value {
     let mut answer = json!(status);
     let boards: Vec<Value> = shared
         .boards
@@ -275,11 +280,16 @@ fn status_answer(status: &media::Status, shared: &Shared) -> Value {
                 "slips_in": b.slips_in.load(Relaxed),
                 "slips_out": b.slips_out.load(Relaxed),
                 "drift_ppm": drift_ppm(b.drift.load(Relaxed)),
+                "clock_port": match b.clock_port.load(Relaxed) {
+                    0 => Value::Null,
+                    port => json!(port),
+                },
             })
         })
         .collect();
     if let Some(object) = answer.as_object_mut() {
         object.insert("boards".into(), Value::Array(boards));
+        object.insert("lines".into(), json!(lines));
         object.insert("master".into(), json!(shared.clock().map(|c| c.0)));
         object.insert("ticks".into(), json!(shared.ticks.load(Relaxed)));
         let refused = shared.realtime_refused.load(Relaxed);

@@ -15,6 +15,7 @@ use tdm::SampleTime;
 
 use super::board_work::BoardRings;
 use super::clock::Clock;
+use super::line_status::LineStatus;
 use super::lockstep::Gate;
 use super::realtime;
 use super::recorder::RecorderWork;
@@ -91,7 +92,7 @@ pub enum ToSignal {
 pub enum FromSignal {
     Answer { token: u64, result: Result<Accepted, Refusal> },
     Snapshot { connection: u64, items: Vec<SnapshotItem> },
-    Status { token: u64, status: Box<media::Status> },
+    Status { token: u64, status: Box<media::Status>, lines: Vec<LineStatus> },
     Said(Said),
 }
 
@@ -327,7 +328,8 @@ fn handle(
             Some(FromSignal::Snapshot { connection, items: work.snapshot() })
         }
         ToSignal::Status { token } => {
-            Some(FromSignal::Status { token, status: Box::new(work.status()) })
+            let (status, lines) = (Box::new(work.status()), work.lines(now));
+            Some(FromSignal::Status { token, status, lines })
         }
         ToSignal::UtcOffset { micros } => {
             work.utc_offset(micros);
