@@ -19,6 +19,7 @@ pub mod door;
 pub mod emulate;
 pub mod far_ends;
 pub mod house;
+pub mod jitter;
 pub mod journal;
 pub mod media_shell;
 pub mod number;
