@@ -60,6 +60,11 @@ const TWIST_HIGH_DB: f32 = 7.5;
 /// that the noise in the window explains.
 const WOBBLE: f32 = 0.04;
 const WOBBLE_OVER_NOISE: f32 = 3.2;
+/// Noise does not leave when a key comes: with 80 degrees of freedom in the window, what is left is hardly ever
+/// less than half of what was before. Where it is, something else sounded before, a chord perhaps, and what is
+/// left explains no more than this.
+const NOISE_STAYS: f32 = 2.0;
+const WOBBLE_OVER_REST: f32 = 1.5;
 /// Share of the energy in a key's two tones, leaks and noise included, and of the stronger one's mean power in
 /// its weakest hop, without which the exact test is no use.
 const MAY_BE_SHARE: f32 = 0.7;
@@ -72,7 +77,7 @@ const LEFT_MAX: f32 = 0.235;
 const LEFT_OVER_NOISE: f32 = 1.8;
 /// What may be below the high-pass, as a share of the keys' energy, and over what was there before.
 const BELOW_QUIET: f32 = 0.10;
-const BELOW_OVER_BEFORE: f32 = 1.8;
+const BELOW_OVER_BEFORE: f32 = 1.5;
 /// Louder noise before than this, and more below the high-pass than this, and it is music. So is some of all
 /// three: noise may lie over a key, a dial tone under it, its tones may be of unequal level, each up to its
 /// limit, but they share one budget. Twist counts from 4 dB on and would use it up at 9.6 dB.
@@ -91,7 +96,7 @@ const NOISE_START: f32 = 0.32;
 /// The echo of a key that was let go: at most this share of its amplitude, and known so many hops
 /// after the release. A new key after the shortest pause is known later.
 const ECHO_SHARE: f32 = 0.56;
-const ECHO_HOPS: u8 = 6;
+const ECHO_HOPS: u32 = 6;
 
 fn tone_hz(tone: usize) -> f32 {
     let high = DTMF_HIGH_HZ.get(tone.wrapping_sub(4));
@@ -125,16 +130,17 @@ struct Held {
     absent_hops: u8,
 }
 
-/// A key that was let go a moment ago; its echo may still come.
+/// A key that was let go a moment ago, in the hop of this number; its echo may still come.
 #[derive(Clone, Copy, Debug)]
 struct Released {
     pair: usize,
     peaks: [f32; 2],
-    hops: u8,
+    hop: u32,
 }
 
 impl Released {
-    const NOTHING: Self = Self { pair: 0, peaks: [0.0; 2], hops: u8::MAX };
+    /// A long time ago, with no amplitude that an echo could have a share of.
+    const NOTHING: Self = Self { pair: 0, peaks: [0.0; 2], hop: 0 };
 }
 
 /// The noise of some lanes as it was before anything louder came: energy a hop.
@@ -165,8 +171,9 @@ pub struct Receivers<const W: usize> {
     /// Above and below the high-pass.
     noise: [Noise<W>; 2],
     kept: [Hop<W>; WINDOW],
-    /// Where the next hop goes.
+    /// Where the next hop goes, and how many there were.
     at: usize,
+    hops: u32,
     held: [Option<Held>; W],
     released: [Released; W],
 }
@@ -178,6 +185,7 @@ impl<const W: usize> Default for Receivers<W> {
             noise: [Noise::UNKNOWN; 2],
             kept: [Hop::SILENT; WINDOW],
             at: 0,
+            hops: 0,
             held: [None; W],
             released: [Released::NOTHING; W],
         }
@@ -212,6 +220,7 @@ impl<const W: usize> Receivers<W> {
     ) {
         let at = self.at;
         self.at = at.wrapping_add(1) % WINDOW;
+        self.hops = self.hops.wrapping_add(1);
         let Some(hop) = self.kept.get_mut(at) else { return };
         self.front.take(simd, waves, rows, group, hop);
         let energies = [&hop.above, &hop.below];
@@ -223,9 +232,6 @@ impl<const W: usize> Receivers<W> {
     /// What the lane has to say after [`Receivers::take`]: one thing, or two where a key replaces another.
     pub fn key(&mut self, lane: usize, mut say: impl FnMut(Key)) {
         let is_possible = self.front.possible_hops.lane(lane) >= POSSIBLE_HOPS;
-        if let Some(released) = self.released.get_mut(lane) {
-            released.hops = released.hops.saturating_add(1);
-        }
         let held = self.held.get(lane).copied().flatten();
         if !is_possible && held.is_none() {
             return;
@@ -261,14 +267,14 @@ impl<const W: usize> Receivers<W> {
 
     fn release(&mut self, lane: usize, held: Held) {
         if let Some(released) = self.released.get_mut(lane) {
-            *released = Released { pair: held.pair, peaks: held.peaks, hops: 0 };
+            *released = Released { pair: held.pair, peaks: held.peaks, hop: self.hops };
         }
     }
     /// The same key again, at once and much weaker, is its echo from the far end.
     fn is_echo(&self, lane: usize, pair: usize, peaks: [f32; 2]) -> bool {
         self.released.get(lane).is_some_and(|released| {
             released.pair == pair
-                && released.hops <= ECHO_HOPS
+                && self.hops.wrapping_sub(released.hop) <= ECHO_HOPS
                 && peaks.iter().zip(&released.peaks).all(|(now, was)| *now < ECHO_SHARE * was)
         })
     }
@@ -359,10 +365,12 @@ impl<const W: usize> Receivers<W> {
         let allowed = (LEFT_QUIET * keys + LEFT_OVER_NOISE * above_before).min(LEFT_MAX * keys);
         // White noise of energy E in the window moves the peak of a hop by √(E/1536) on the average.
         let noise_peak = (left.max(0.0) / NOISE_TO_PEAK).sqrt();
+        let is_noise = above_before <= NOISE_STAYS * left;
+        let over_noise = if is_noise { WOBBLE_OVER_NOISE } else { WOBBLE_OVER_REST };
         let is_steady = fit
             .tones
             .iter()
-            .all(|tone| tone.wobble <= WOBBLE + WOBBLE_OVER_NOISE * noise_peak / tone.peak);
+            .all(|tone| tone.wobble <= WOBBLE + over_noise * noise_peak / tone.peak);
         let is_key = left <= allowed
             && (left <= LEFT_QUIET * keys || above_before <= NOISE_MAX * keys)
             && left / LEFT_MAX + below / BELOW_MAX + keys * twisted <= keys

@@ -16,7 +16,6 @@ const FIRST: usize = 5;
 const LAST: usize = 122;
 /// Bins on either side of a peak that belong to it. Tones closer than 94 Hz (400 + 450) are one peak.
 const REACH: usize = 3;
-const PEAK_BINS: usize = 2 * REACH + 1;
 /// The last bin below 1 kHz.
 const LOW_LAST: usize = 32;
 /// A second peak counts from this share of the first.
@@ -53,17 +52,18 @@ pub struct Frame {
 /// lane, out of `power`.
 #[inline(always)]
 pub fn look<const W: usize, S: Simd<W>>(simd: S, power: &mut [V<W>; BINS], frames: &mut [Frame]) {
-    let low = band(simd, power, FIRST..=LOW_LAST);
-    let total = low.plus(band(simd, power, LOW_LAST + 1..=LAST)).packed();
+    let (low, first_low) = sweep(simd, power, FIRST..=LOW_LAST);
+    let (high, first_high) = sweep(simd, power, LOW_LAST + 1..=LAST);
+    let total = low.plus(high).packed();
     let low = low.packed();
     let preamble = band(simd, power, PREAMBLE_BINS).packed();
     let preamble_low = band(simd, power, PREAMBLE_LOW_BINS).packed();
-    let first = strongest(simd, power).packed();
+    let first = first_high.max(first_low).mark().packed();
     let mut firsts = [(0.0, 0.0); W];
     for (lane, peak) in firsts.iter_mut().enumerate() {
         *peak = take_peak(power, lane, first.lane(lane) as usize);
     }
-    let second = strongest(simd, power).packed();
+    let second = sweep(simd, power, FIRST..=LAST).1.mark().packed();
     for ((lane, frame), (first_power, first_hz)) in frames.iter_mut().enumerate().zip(firsts) {
         let total = total.lane(lane);
         if total < 1e-10 {
@@ -102,26 +102,34 @@ fn band<const W: usize, S: Simd<W>>(
     sum
 }
 
-/// The bin of the greatest power in each lane.
+/// The power of some bins together, and the greatest of them, marked with its number.
 #[inline(always)]
-fn strongest<const W: usize, S: Simd<W>>(simd: S, power: &[V<W>; BINS]) -> S::Register {
+fn sweep<const W: usize, S: Simd<W>>(
+    simd: S,
+    power: &[V<W>; BINS],
+    bins: core::ops::RangeInclusive<usize>,
+) -> (S::Register, S::Register) {
+    let numbers = *bins.start() as u32..;
+    let mut sum = simd.zero();
     let mut best = simd.zero().marked(FIRST as u32);
-    let bins = power.get(FIRST..=LAST).unwrap_or_default();
-    for (bin, i) in bins.iter().zip(FIRST as u32..) {
-        best = simd.load(bin).marked(i).max(best);
+    for (bin, i) in power.get(bins).unwrap_or_default().iter().zip(numbers) {
+        let power = simd.load(bin);
+        sum = sum.plus(power);
+        best = power.marked(i).max(best);
     }
-    best.mark()
+    (sum, best)
 }
 
 /// Power and centre of gravity of the peak around a bin, which is taken out: zeros are left.
 #[inline(always)]
 fn take_peak<const W: usize>(power: &mut [V<W>; BINS], lane: usize, bin: usize) -> (f32, f32) {
-    let from = bin.saturating_sub(REACH);
+    let from = bin.saturating_sub(REACH).max(FIRST);
+    let to = bin.saturating_add(REACH).min(LAST);
     let (mut sum, mut moment) = (0.0, 0.0);
-    for (i, bin) in power.iter_mut().enumerate().skip(from).take(PEAK_BINS) {
+    for (bin, i) in power.get_mut(from..=to).unwrap_or_default().iter_mut().zip(from as u16..) {
         if let Some(p) = bin.0.get_mut(lane) {
             sum += *p;
-            moment += *p * i as f32;
+            moment += *p * f32::from(i);
             *p = 0.0;
         }
     }

@@ -14,10 +14,12 @@
 )]
 
 mod plans;
+mod scene;
 mod sit;
 
 pub use plans::Plans;
 use plans::{Mark, Votes};
+use scene::Scene;
 pub use sit::SitCode;
 
 use crate::ears::Sound;
@@ -55,6 +57,13 @@ const SHARE_MIN: f32 = 0.80;
 const DRIFT_MAX_HZ: f32 = 20.0;
 /// Sound that is no tone, between the tones, after which it is no cadence.
 const OTHER_MAX_MILLIS: u32 = 200;
+/// Fewer marks than this prove little: then the tone must be clear, with this share of the power and hardly any
+/// other sound behind it. So is a tone 9 dB over noise, and hardly a note of music.
+const MARKS_PROVE: usize = 4;
+const CLEAR_SHARE: f32 = 0.88;
+const CLEAR_OTHER_MAX_MILLIS: u32 = 60;
+/// An interrupted tone is known no sooner: the syllables of a voice may come as fast as the fastest of them.
+const INTERRUPTED_MILLIS: u32 = 400;
 
 /// Lowest and highest frequency of each of the three special information tones. E.180, §7; the
 /// North American codes lie inside.
@@ -74,6 +83,8 @@ pub struct Progress {
     ended_millis: Option<u32>,
     /// Other sound since then.
     other_millis: u32,
+    /// The share of the power that the latest tone had.
+    share: f32,
     sit_stage: usize,
     /// The latest tone that may be the first of them, and what the second made of it.
     sit_first: Tone,
@@ -117,8 +128,9 @@ impl Progress {
         is_voice: bool,
         plans: &Plans,
     ) -> Option<Sound> {
-        if tone.is_some() {
+        if let Some(tone) = tone {
             self.other_millis = 0;
+            self.share = tone.share;
         } else if is_voice {
             self.other_millis = self.other_millis.saturating_add(HOP_MILLIS);
             if self.other_millis > OTHER_MAX_MILLIS {
@@ -173,6 +185,7 @@ impl Progress {
     fn close(&mut self, tone: &Tone) {
         self.ended_millis = Some(tone.to_millis);
         self.other_millis = 0;
+        self.share = tone.share;
         let is_impure = tone.share < SHARE_MIN || tone.drift_hz > DRIFT_MAX_HZ;
         if let Some(mark) = self.open().filter(|mark| !mark.is_pause()) {
             (mark.hz, mark.millis, mark.is_open) = (tone.hz, tone.millis(), false);
@@ -217,13 +230,14 @@ impl Progress {
             self.until_recount = frames;
             return None;
         }
+        let is_clear = self.share >= CLEAR_SHARE && self.other_millis <= CLEAR_OTHER_MAX_MILLIS;
         let is_settled = self.said.is_some_and(|said| plans::CLASSES.contains(&said));
         self.until_recount = if is_settled { RECOUNT_SETTLED_FRAMES } else { RECOUNT_FRAMES };
         loop {
             let marks = self.marks.get(..self.len)?;
             let votes = plans.votes(marks);
             if votes.of_any(&plans::CLASSES) > 0.0 {
-                return decide(marks, &votes);
+                return decide(marks, &votes).filter(|_| is_clear || marks.len() >= MARKS_PROVE);
             }
             // What begins no cadence by itself ends none either: then all before it is forgotten at once.
             let latest = if self.len.is_multiple_of(2) { 2 } else { 1 };
@@ -285,6 +299,7 @@ fn decide(marks: &[Mark], votes: &Votes) -> Option<Sound> {
     let tone_millis = if open.is_pause() { 0 } else { open.millis };
     let ring = votes.of(Sound::Ringback);
     let busy = votes.of_any(&[Sound::Busy, Sound::Congestion]);
+    let is_heard = marks.iter().map(|mark| mark.millis).sum::<u32>() >= INTERRUPTED_MILLIS;
     let vacant = votes.of_any(&[Sound::Vacant, Sound::Sit]);
     // Nobody hears dial tone or call waiting on a call that is being set up: they speak when alone.
     let all = ring + busy + vacant;
@@ -311,113 +326,12 @@ fn decide(marks: &[Mark], votes: &Votes) -> Option<Sound> {
         let needed = if is_open_question { 3 } else { 1 };
         let is_known = tones_done > needed || (tones_done >= needed && tone_millis >= 100);
         let busier = plain >= congested;
-        return is_known.then_some(if busier { Sound::Busy } else { Sound::Congestion });
+        return (is_known && is_heard).then_some(if busier {
+            Sound::Busy
+        } else {
+            Sound::Congestion
+        });
     }
     let is_known = tones_done >= 3 || tone_millis >= ENDLESS_MILLIS;
-    (vacant >= needed && is_known).then_some(Sound::Vacant)
-}
-
-/// Speech or music: what sounds that is no tone of the network.
-#[derive(Clone, Debug, Default)]
-struct Scene {
-    /// First frequencies of the latest frames, the newest first.
-    hz: [f32; 5],
-    frames: u32,
-    active: u32,
-    steady: u32,
-    low: u32,
-    /// Of the frames with sound: harmonic as a voice is, within a tone, and the sum of their strongest peaks' shares.
-    voiced: u32,
-    tonal: u32,
-    first_share: f32,
-    loud: f32,
-    quiet_frames: u32,
-}
-
-/// Frames of sound after which a scene is judged, and judged for good.
-const SCENE_FRAMES: u32 = 190;
-/// Frames of quiet after which a shorter one is judged, and the least of sound in it.
-const SCENE_WAIT_FRAMES: u32 = 50;
-const SCENE_FRAMES_MIN: u32 = 70;
-/// Frames of quiet that end a scene.
-const SCENE_QUIET_FRAMES: u32 = 250;
-/// A voice pauses and moves on; music holds its tones and has no pauses. Its share of steady frames is above this and
-/// so many times the share of low frames.
-const MUSIC_STEADY_SHARE: f32 = 0.02;
-const MUSIC_STEADY_OVER_LOW: f32 = 1.17;
-/// A harmonic frame, as [`crate::voice`] has it.
-const VOICED_PEAK_SHARE: f32 = 0.3;
-const VOICED_LOW_SHARE: f32 = 0.5;
-/// What neither holds a tone nor pauses, or holds none and is hardly ever harmonic, is the noise of a room or a line …
-const HISS_STEADY_SHARE: f32 = 0.12;
-const HISS_LOW_SHARE: f32 = 0.05;
-const HISS_VOICED_SHARE: f32 = 0.47;
-/// … and what is one tone nearly all of the time is a hum.
-const HUM_FIRST_SHARE: f32 = 0.78;
-const HUM_TONAL_SHARE: f32 = 0.9;
-
-impl Scene {
-    fn take(&mut self, frame: &Frame, tone: Option<&Tone>, is_voice: bool) -> Option<Sound> {
-        self.hz.rotate_right(1);
-        let [newest, .., oldest] = &mut self.hz;
-        *newest = frame.first_hz;
-        let is_steady = (*newest - *oldest).abs() < 7.0 && frame.first_share > 0.2;
-        if tone.is_some_and(Tone::is_steady) {
-            // A tone of the network or of a machine is no scene.
-            self.quiet_frames = 0;
-            return None;
-        }
-        let is_loud = is_voice || tone.is_some();
-        if is_loud {
-            self.quiet_frames = 0;
-        } else {
-            self.quiet_frames = self.quiet_frames.saturating_add(1);
-            if self.quiet_frames > SCENE_QUIET_FRAMES {
-                *self = Self { hz: self.hz, ..Self::default() };
-            }
-        }
-        if self.active == 0 && !is_loud {
-            return None;
-        }
-        self.frames = self.frames.saturating_add(1);
-        self.loud = (self.loud * 0.998).max(frame.power);
-        if frame.power < 0.03 * self.loud {
-            self.low = self.low.saturating_add(1);
-        } else {
-            self.active = self.active.saturating_add(1);
-            self.steady = self.steady.saturating_add(u32::from(is_steady));
-            let is_voiced =
-                frame.first_share > VOICED_PEAK_SHARE && frame.low_share > VOICED_LOW_SHARE;
-            self.voiced = self.voiced.saturating_add(u32::from(is_voiced));
-            self.tonal = self.tonal.saturating_add(u32::from(tone.is_some()));
-            self.first_share += frame.first_share;
-        }
-        // Music does not wait; who has spoken and waits has spoken.
-        let is_over = self.quiet_frames >= SCENE_WAIT_FRAMES && self.active >= SCENE_FRAMES_MIN;
-        if self.active < SCENE_FRAMES && !is_over {
-            return None;
-        }
-        let sound = self.judge();
-        if sound.is_none() {
-            // Noise: what comes after it is judged by itself.
-            *self = Self { hz: self.hz, ..Self::default() };
-        }
-        sound
-    }
-
-    fn judge(&self) -> Option<Sound> {
-        let active = self.active.max(1) as f32;
-        let steady = self.steady as f32 / active;
-        let low = self.low as f32 / self.frames.max(1) as f32;
-        let voiced = self.voiced as f32 / active;
-        let is_hiss =
-            steady < HISS_STEADY_SHARE && (low < HISS_LOW_SHARE || voiced < HISS_VOICED_SHARE);
-        let is_hum = self.first_share > HUM_FIRST_SHARE * active
-            && self.tonal as f32 > HUM_TONAL_SHARE * active;
-        if is_hiss || is_hum {
-            return None;
-        }
-        let is_music = steady > MUSIC_STEADY_SHARE + MUSIC_STEADY_OVER_LOW * low;
-        Some(if is_music { Sound::Music } else { Sound::Announcement })
-    }
+    (vacant >= needed && is_known && is_heard).then_some(Sound::Vacant)
 }

@@ -113,7 +113,7 @@ impl Tones {
 
     /// Takes the frame whose middle is at `at_millis`.
     pub fn take(&mut self, at_millis: u32, frame: &Frame, mut say: impl FnMut(Change)) {
-        self.powers.rotate_right(1);
+        self.powers.copy_within(..KEPT - 1, 1);
         if let Some(newest) = self.powers.first_mut() {
             *newest = frame.power;
         }

@@ -68,7 +68,7 @@ impl Voice {
             self.latest = [frame.power; SMOOTH];
             return Activity::default();
         }
-        self.latest.rotate_right(1);
+        self.latest.copy_within(..SMOOTH - 1, 1);
         if let Some(newest) = self.latest.first_mut() {
             *newest = frame.power;
         }
@@ -76,7 +76,7 @@ impl Voice {
         self.current = self.current.min(mean);
         self.frames = self.frames.saturating_add(1);
         if self.frames >= STRETCH {
-            self.minima.rotate_right(1);
+            self.minima.copy_within(..STRETCHES - 1, 1);
             if let Some(first) = self.minima.first_mut() {
                 *first = self.current;
             }

@@ -97,34 +97,38 @@ struct Entry {
     step: u16,
 }
 
-/// Entries that are looked at together: most are ruled out by the first mark alone, eight at a time.
+/// Patterns that may be told apart; all zones together have fewer than half as many.
+const PATTERNS_MAX: usize = 1024;
+
+/// Tones that are looked at together: most are ruled out by the first mark alone, eight at a time.
 const TOGETHER: usize = 8;
 
 /// A stretch of frequencies, and how many there are.
 const STRETCH_HZ: f32 = 8.0;
 const STRETCHES: usize = 512;
 
-/// What the first mark must be for each of eight entries.
+/// What the first mark must be for each of eight tones.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Entries {
+struct Tones {
     low_hz: [f32; TOGETHER],
     high_hz: [f32; TOGETHER],
     shortest_millis: [f32; TOGETHER],
     longest_millis: [f32; TOGETHER],
-    entries: [Entry; TOGETHER],
+    /// Where in [`Plans::entries`] the entries with this tone begin, and end.
+    entries: [(u16, u16); TOGETHER],
 }
 
-impl Entries {
+impl Tones {
     /// No mark is any of these.
     const NONE: Self = Self {
         low_hz: [f32::MAX; TOGETHER],
         high_hz: [f32::MAX; TOGETHER],
         shortest_millis: [0.0; TOGETHER],
         longest_millis: [0.0; TOGETHER],
-        entries: [Entry { pattern: 0, step: 0 }; TOGETHER],
+        entries: [(0, 0); TOGETHER],
     };
 
-    fn set(&mut self, at: usize, tone: &PatternStep, entry: Entry) {
+    fn set(&mut self, at: usize, tone: &PatternStep, entries: (u16, u16)) {
         let millis = tone.millis;
         let tolerance = millis.map_or(0.0, tolerance_of);
         let fields = [
@@ -139,11 +143,11 @@ impl Entries {
             }
         }
         if let Some(slot) = self.entries.get_mut(at) {
-            *slot = entry;
+            *slot = entries;
         }
     }
-    /// Which of them `mark` may be the first of, 1 or 0 for each: a little generously, the fit is exact.
-    fn may_begin(&self, mark: &Mark) -> [u32; TOGETHER] {
+    /// Which of them `mark` may be, 1 or 0 for each: a little generously, the fit is exact.
+    fn may_be(&self, mark: &Mark) -> [u32; TOGETHER] {
         let [low, high] = mark.hz;
         let millis = mark.millis as f32;
         let at_most = if mark.may_be_short() { f32::MAX } else { millis };
@@ -164,8 +168,10 @@ impl Entries {
 #[derive(Clone, Debug, Default)]
 pub struct Plans {
     patterns: Vec<Pattern>,
-    /// Every tone of every pattern, pattern by pattern.
-    entries: Vec<Entries>,
+    /// Every tone there is, once.
+    tones: Vec<Tones>,
+    /// Where each of them occurs, tone by tone.
+    entries: Vec<Entry>,
     /// For each stretch of 8 Hz, whether any tone is near: no plan knows a key or most of a voice.
     known: Vec<bool>,
 }
@@ -179,12 +185,15 @@ impl Plans {
         } else {
             zones.iter().for_each(|zone| plans.add(zone));
         }
-        let mut tones = Vec::new();
+        let mut tones: Vec<(PatternStep, Vec<Entry>)> = Vec::new();
         for (pattern, at) in plans.patterns.iter().zip(0_u16..) {
-            for (tone, step) in
-                pattern.steps.iter().zip(0_u16..).filter(|(step, _)| step.hz[0] > 0.0)
-            {
-                tones.push((*tone, Entry { pattern: at, step }));
+            let heard = pattern.steps.iter().zip(0_u16..).filter(|(step, _)| step.hz[0] > 0.0);
+            for (tone, step) in heard {
+                let entry = Entry { pattern: at, step };
+                match tones.iter_mut().find(|(known, _)| known == tone) {
+                    Some((_, entries)) => entries.push(entry),
+                    None => tones.push((*tone, vec![entry])),
+                }
             }
         }
         let is_known = |stretch: usize| {
@@ -193,12 +202,14 @@ impl Plans {
             tones.iter().any(|(tone, _)| (tone.hz[0] - middle).abs() <= reach)
         };
         plans.known = (0..STRETCHES).map(is_known).collect();
-        for together in tones.chunks(TOGETHER) {
-            let mut entries = Entries::NONE;
-            for (at, (tone, entry)) in together.iter().enumerate() {
-                entries.set(at, tone, *entry);
+        for eight in tones.chunks(TOGETHER) {
+            let mut together = Tones::NONE;
+            for (at, (tone, entries)) in eight.iter().enumerate() {
+                let from = plans.entries.len();
+                plans.entries.extend(entries);
+                together.set(at, tone, (from as u16, plans.entries.len() as u16));
             }
-            plans.entries.push(entries);
+            plans.tones.push(together);
         }
         plans
     }
@@ -214,12 +225,16 @@ impl Plans {
             let Some((steps, repeat)) = simplify(tone.spec.steps, tone.spec.repeat) else {
                 continue;
             };
+            let is_room = self.patterns.len() < PATTERNS_MAX;
             let same = self.patterns.iter_mut().find(|pattern| {
                 pattern.sound == sound && pattern.steps == steps && pattern.repeat == repeat
             });
             match same {
                 Some(pattern) => pattern.weight += weight,
-                None => self.patterns.push(Pattern { sound, weight, steps, repeat }),
+                None if is_room => {
+                    self.patterns.push(Pattern { sound, weight, steps, repeat });
+                }
+                None => {}
             }
         }
     }
@@ -232,34 +247,29 @@ impl Plans {
         if !self.known.get(stretch).is_some_and(|&is_known| is_known) {
             return votes;
         }
-        // A pattern counts once, by the best of its entries; they stand together.
-        let mut best: Option<(u16, f32)> = None;
-        let mut count = |best: Option<(u16, f32)>| {
-            if let Some((at, fit)) = best
-                && let Some(pattern) = self.patterns.get(usize::from(at))
-            {
-                votes.add(pattern.sound, pattern.weight * fit);
-            }
-        };
-        for together in &self.entries {
-            let may = together.may_begin(first);
+        // A pattern counts once, by the best of its entries.
+        let mut best = [0.0_f32; PATTERNS_MAX];
+        for together in &self.tones {
+            let may = together.may_be(first);
             if may.iter().fold(0, |any, &may| any | may) == 0 {
                 continue;
             }
-            for (entry, _) in together.entries.iter().zip(may).filter(|(_, may)| *may != 0) {
-                let pattern = self.patterns.get(usize::from(entry.pattern));
-                let fit = pattern.and_then(|pattern| pattern.fit(usize::from(entry.step), marks));
-                let Some(fit) = fit else { continue };
-                best = match best {
-                    Some((at, so_far)) if at == entry.pattern => Some((at, so_far.max(fit))),
-                    other => {
-                        count(other);
-                        Some((entry.pattern, fit))
+            for (&(from, to), _) in together.entries.iter().zip(may).filter(|(_, may)| *may != 0) {
+                let entries = self.entries.get(usize::from(from)..usize::from(to));
+                for entry in entries.unwrap_or_default() {
+                    let at = usize::from(entry.pattern);
+                    let (Some(pattern), Some(best)) = (self.patterns.get(at), best.get_mut(at))
+                    else {
+                        continue;
+                    };
+                    let fit = pattern.fit(usize::from(entry.step), marks).unwrap_or_default();
+                    if fit > *best {
+                        votes.add(pattern.sound, pattern.weight * (fit - *best));
+                        *best = fit;
                     }
-                };
+                }
             }
         }
-        count(best);
         votes
     }
 }
