@@ -2,6 +2,9 @@
 //! a guest: a call each way, with a tone through it.
 //!
 //!     guest_call PCI-ADDRESS
+//!     guest_call scan CONFIGURATION
+//!
+//! With `scan` it is `trunkline scan` alone, for a guest in which another driver has the board.
 //!
 //! The side of the network on span 1. In each call it sends 800 Hz and listens for 1,100 Hz. Prints "ok NAME" or
 //! "not ok NAME: why".
@@ -18,6 +21,7 @@ use signalling::pri::Interface;
 use signalling::{ChannelWish, Event, InterfaceOutput, LegKey, Order, Outgoing, PriSettings, Side};
 use tdm::hdlc::{Decoder, Encoder};
 use tdm::{Block, Instant, Law, Timeslot};
+use trunkline::cli::Place;
 
 const D_CHANNEL: usize = 16;
 const SENT_HZ: f32 = 800.0;
@@ -169,7 +173,15 @@ impl Calls {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let at: PciAddress = std::env::args().nth(1).ok_or("usage: guest_call PCI-ADDRESS")?.parse()?;
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let at: PciAddress = match words.as_slice() {
+        [scan, file] if scan == "scan" => {
+            let place = Place { root: "/".into(), config: Some(file.into()), with_parent: None };
+            return trunkline::scan::run(&place).map_err(Into::into);
+        }
+        [at] => at.parse()?,
+        _ => return Err("usage: guest_call PCI-ADDRESS | scan CONFIGURATION".into()),
+    };
     let bus = Vfio::open(at, Registering::Best)?;
     let mut settings = Settings {
         framer_budget: 1,

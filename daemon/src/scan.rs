@@ -1,7 +1,8 @@
 //! `trunkline scan`: the spans of the configuration in the words of `dahdi_scan`, for scripts that read those.
 //!
 //! What is known without a call server: the lines of the configuration, and for a board in a slot what the
-//! machine says of it. With one running, the alarms too; without, a span is `UNCONFIGURED`, as there.
+//! machine says of it. With one running, the alarms too; without, a span is `UNCONFIGURED`, as there. `location` is the
+//! slot; the tool prints the position of the board's rotary switch, which only a driver can read.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -73,6 +74,22 @@ fn alarms(status: Option<&Value>, span: usize) -> String {
     }
 }
 
+/// The span whose line clocks a board, 0 when none does: as the call server says, or as the lines are configured.
+fn clock_source(board: &Board, card: usize, status: Option<&Value>) -> u64 {
+    let lines = status.and_then(|status| status.get("lines")).and_then(Value::as_array);
+    if let Some(lines) = lines {
+        let is_it = |line: &&Value| {
+            line.get("board").and_then(Value::as_u64) == Some(card as u64)
+                && line.get("is_clock") == Some(&Value::Bool(true))
+        };
+        let found = lines.iter().find(is_it).and_then(|line| line.get("span"));
+        return found.and_then(Value::as_u64).unwrap_or(0);
+    }
+    let timed = board.lines.iter().filter(|line| line.span.timing > 0);
+    let first = timed.min_by_key(|line| line.span.timing);
+    first.map_or(0, |line| line.span.span.number() as u64)
+}
+
 fn described(
     board: &Board,
     card: usize,
@@ -91,6 +108,8 @@ fn described(
         BoardAddress::VfioUser(path) => format!("socket {path}"),
     };
     let mut text = String::new();
+    let source = clock_source(board, card, status);
+    let spans = model.map_or(board.lines.len(), |model| model.spans.into());
     for (port, Line { span: line, .. }) in board.lines.iter().enumerate() {
         let (span, port, channels) = (line.span.number(), port + 1, u64::from(line.channels()));
         let build_out = BUILD_OUTS.get(usize::from(line.build_out)).copied().unwrap_or_default();
@@ -106,22 +125,23 @@ fn described(
         let (kind, codings, framings) = if is_t1 {
             ("digital-T1", "B8ZS,AMI", "ESF,D4")
         } else {
-            ("digital-E1", "HDB3", "CCS,CRC4")
+            ("digital-E1", "AMI,HDB3", "CCS,CRC4")
         };
         writeln!(text, "[{span}]")?;
         for (key, value) in [
             ("active", "yes".to_owned()),
             ("alarms", alarms(status, span)),
-            ("description", format!("{device} Card {card} Span {port}")),
-            ("name", format!("TE{}/{card}/{port}", board.span.len())),
+            ("description", format!("T{spans}XXP (PCI) Card {card} Span {port}")),
+            ("name", format!("TE{spans}/{card}/{port}")),
             ("manufacturer", "Digium".to_owned()),
             ("devicetype", device.clone()),
             ("location", place.clone()),
             ("basechan", first.to_string()),
             ("totchans", channels.to_string()),
-            ("irq", function.map_or(0, |f| f.interrupt).to_string()),
+            // Always, there too: `trunkline boards` says which it is.
+            ("irq", "0".to_owned()),
             ("type", kind.to_owned()),
-            ("syncsrc", line.timing.to_string()),
+            ("syncsrc", source.to_string()),
             ("lbo", build_out.to_owned()),
             ("coding_opts", codings.to_owned()),
             ("framing_opts", framings.to_owned()),

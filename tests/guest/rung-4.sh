@@ -6,7 +6,10 @@ linux_disk() {
     local into=$work/linux
     mkdir -p "$into/lib64" "$into/lib/x86_64-linux-gnu" "$into/lib/firmware"
     cp "$store"/dahdi/*.ko "$into/"
-    cp "$(find "$store/dahdi/root" -name dahdi_cfg -type f | head -1)" "$into/dahdi_cfg"
+    local tool
+    for tool in dahdi_cfg dahdi_scan; do
+        cp "$(find "$store/dahdi/root" -name $tool -type f | head -1)" "$into/$tool"
+    done
     local library
     for library in libc.so.6 libm.so.6 libpthread.so.0 libtonezone.so.2.0; do
         cp -L "$(find "$store/dahdi/root" -name "$library" | head -1)" "$into/lib/x86_64-linux-gnu/"
@@ -83,7 +86,7 @@ insmod /oct612x.ko
 insmod /wct4xxp.ko $options || echo "not ok insmod: wct4xxp"
 if LD_LIBRARY_PATH=/lib/x86_64-linux-gnu /dahdi_cfg -c /system.conf; then
     echo "ok dahdi_cfg"
-    /linux_driver $spans $channels $*
+    /linux_driver $spans $channels $* || echo "not ok linux_driver: status \$?"
 else
     echo "not ok dahdi_cfg: status \$?"
     dmesg | tail -20
@@ -122,7 +125,9 @@ insmod /oct612x.ko
 insmod /wct4xxp.ko || echo "not ok insmod: wct4xxp"
 if LD_LIBRARY_PATH=/lib/x86_64-linux-gnu /dahdi_cfg -c /system.conf; then
     echo "ok dahdi_cfg"
-    $words
+    $words || echo "not ok judge: status \$?"
+else
+    echo "not ok dahdi_cfg: status \$?"
 fi
 wait \$ours || echo "not ok ours: status \$?"
 END
@@ -157,6 +162,62 @@ both_drivers() {
     back_to_back calls-back-to-back "$target/debug/examples/guest_call" /libpri_call
 }
 
+# scan NAME MODEL GENERATION SPANS MODE: what `dahdi_scan` and we say of the same board and the same system.conf. The
+# board is the Linux driver's: ours has no call server to ask for alarms, and nobody to read the rotary switch.
+scan_run() {
+    local name=$1 model=$2 generation=$3 spans=$4 mode=$5 options=
+    [[ $name == *${ONLY:-}* ]] || return 0
+    echo "$name: dahdi_scan and ours, $model generation $generation, $mode"
+    (cd "$root" && cargo build --quiet --package trunkline --example guest_call) &&
+        vfio_disk scan-disk "$target/debug/examples/guest_call" || {
+        failed=$((failed + 1))
+        return
+    }
+    local folder=$work/$name version=c01a0170
+    local plan=$folder/disk-of-run
+    mkdir -p "$plan/lib/firmware"
+    system_conf "$mode" "$spans" >"$plan/system.conf"
+    case $mode in t1-*) options=default_linemode=t1 ;; esac
+    if [ "$model" = TE820 ]; then
+        version=c01a0176
+        firmware "$version" >"$plan/lib/firmware/dahdi-fw-te820.bin"
+    fi
+    cat >"$plan/plan" <<END
+insmod /dahdi.ko auto_assign_spans=1
+insmod /oct612x.ko
+insmod /wct4xxp.ko $options || echo "not ok insmod: wct4xxp"
+export LD_LIBRARY_PATH=/lib/x86_64-linux-gnu
+/dahdi_cfg -c /system.conf || echo "not ok dahdi_cfg: status \$?"
+/dahdi_scan | grep -vE '^(alarms|location)=' >/theirs
+unset LD_LIBRARY_PATH
+for folder in /sys/bus/pci/devices/*; do
+    [ "\$(cat \$folder/vendor)" = 0xd161 ] && at=\${folder##*/}
+done
+cat >/trunkline.toml <<CONF
+[spans]
+system_conf = "/system.conf"
+[[spans.board]]
+at = "\$at"
+spans = [$(seq -s, "$spans")]
+CONF
+/bin/guest_call scan /trunkline.toml >/all || echo "not ok scan: status \$?"
+grep -vE '^(alarms|location)=' /all >/ours
+echo "  \$(wc -l </theirs) lines of theirs, \$(wc -l </ours) of ours"
+if [ -s /theirs ] && cmp -s /theirs /ours; then echo "ok scan: the same"; else
+    echo "not ok scan: they differ"
+    diff /theirs /ours | sed 's/^/  /'
+fi
+END
+    archive "$plan" "$folder/run.cpio"
+    emulate "$name" --breath=400 "$model:$generation:$folder/board:version=$version"
+    guest "$name" 420 "$work/base.cpio" "$work/linux.cpio" "$work/scan-disk.cpio" "$folder/run.cpio" -- \
+        -object memory-backend-memfd,id=ram,size=256M,share=on -machine q35,memory-backend=ram \
+        -device "{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":\"$folder/board\"}}" \
+        -append "console=ttyS0 quiet loglevel=4 iomem=relaxed no_timer_check panic=-1"
+    stop_emulating "$name"
+    judge "$name"
+}
+
 # firmware VERSION: an image file without an image. "DIGIUM", CRC-32 of what follows, 18 octets, the version.
 firmware() {
     local body=$work/firmware-body
@@ -189,6 +250,10 @@ rung_4() {
     linux_run te410p-2-esf-cas TE410P 2 4 t1-esf-cas green bits:1,2,23,24
     [ "$how" = --quick ] && return
     both_drivers
+    scan_run scan-te410p-2-ccs TE410P 2 4 e1-ccs
+    scan_run scan-te420-5-cas TE420 5 4 e1-cas-ami
+    scan_run scan-te220-5-esf TE220 5 2 t1-esf
+    scan_run scan-te820-5-d4 TE820 5 8 t1-d4-cas
     linux_run te410p-2-alarms TE410P 2 4 e1-ccs green alarms interworking
     linux_run te420-5-alarms TE420 5 4 e1-cas green alarms
     linux_run te820-5-alarms TE820 5 8 e1-ccs green alarms
