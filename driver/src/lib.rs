@@ -55,7 +55,7 @@ pub mod span;
 
 pub use board::{
     Acknowledge, Board, BoardEvent, Identity, Image, ImageError, Line, Look, Loopback, PORTS_MAX,
-    PortOctets, PortSettings, RING_MAX, RING_MIN, Rows, Settings, Stats, from_rows, model_of,
+    Past, PortOctets, PortSettings, RING_MAX, RING_MIN, Rows, Settings, Stats, from_rows, model_of,
     probe, to_rows,
 };
 pub use error::{BoardError, Result};

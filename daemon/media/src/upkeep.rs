@@ -20,6 +20,8 @@ pub(crate) const fn alarm_name(alarm: Alarm) -> &'static str {
         Alarm::AlarmIndication => "alarm_indication",
         Alarm::RemoteAlarm => "remote_alarm",
         Alarm::BoardGone => "board_gone",
+        Alarm::MultiframeLost => "multiframe_lost",
+        Alarm::MultiframeRemote => "multiframe_remote",
     }
 }
 

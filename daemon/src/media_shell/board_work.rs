@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use bus::Bus;
-use driver::{Board, BoardError, BoardEvent, Line, Stats};
+use driver::{Board, BoardError, BoardEvent, Line, Past, Stats};
 use tdm::elastic::Elastic;
 use tdm::hdlc::Encoder;
 use tdm::{Alarm, Alarms, Block, Instant};
@@ -39,6 +39,8 @@ pub struct BoardRings {
     was_master: bool,
     /// What the running board has counted so far.
     counted: Stats,
+    /// Counters and history of the lines of a board that went.
+    past: Option<Past>,
     /// All boards tick together (lockstep): each is its own master.
     joined: bool,
     /// Turns so far: in one of a hundred a line is looked at for those who want to know.
@@ -82,6 +84,7 @@ impl BoardRings {
             stamp: Instant::default(),
             was_master: false,
             counted: Stats::default(),
+            past: None,
             joined: false,
             turns: 0,
         }
@@ -132,6 +135,7 @@ impl BoardRings {
         let served = self.try_turn(board, now, acknowledge_last);
         self.tell(board, now);
         if served.is_err() {
+            self.past = Some(board.past());
             self.gone(now);
         }
         served
@@ -185,7 +189,13 @@ impl BoardRings {
                         self.note(Note::Bits { span, channel, abcd });
                     }
                 }
-                BoardEvent::ClockSource { .. } => {}
+                BoardEvent::BitsUnknown { port, .. } => {
+                    if let Some(span) = self.ports.get(port).map(|port| port.ends.plan.span) {
+                        self.note(Note::BitsUnknown { span });
+                    }
+                }
+                // Both are read where a line is looked at.
+                BoardEvent::ClockSource { .. } | BoardEvent::Interrupts { .. } => {}
             }
         }
         if let Some(shared) = self.shared.boards.get(self.index) {
@@ -250,6 +260,9 @@ impl BoardRings {
             for &(channel, idle) in &known.ends.plan.idle {
                 board.set_bits(port, channel, idle);
             }
+        }
+        if let Some(past) = self.past.take() {
+            board.remember(past);
         }
         self.pace.reset();
         self.counted = Stats::default();

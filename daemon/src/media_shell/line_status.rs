@@ -21,6 +21,8 @@ pub struct LineShared {
     slipping: AtomicU64,
     /// CRC-4 is set, and the far end sends none.
     no_multiframe: AtomicU64,
+    /// Milliseconds pass on its board, and no interrupt tells of them.
+    deaf: AtomicU64,
 }
 
 /// Errors since the board was started.
@@ -91,6 +93,7 @@ impl LineShared {
         let slipping = board.steady_slips_ppm(port).map_or(0, |ppm| (ppm * 1000.0) as u64);
         self.slipping.store(slipping, Relaxed);
         self.no_multiframe.store(u64::from(board.crc4_missing(port)), Relaxed);
+        self.deaf.store(u64::from(!board.interrupts_arrive()), Relaxed);
     }
 
     /// Errors since the board was started.
@@ -121,6 +124,14 @@ impl LineShared {
         if self.no_multiframe.load(Relaxed) > 0 {
             advice.push(
                 "crc4 is set and the far end sends none: it works, its errors do not show".into(),
+            );
+        }
+        if self.deaf.load(Relaxed) > 0 {
+            advice.push(
+                "the board works and its interrupts do not arrive: its INTx line is not routed to this host \
+                 (/proc/interrupts stands still); another slot, a newer firmware of the machine, or the kernel's \
+                 irqpoll (docs/hardware.md)"
+                    .into(),
             );
         }
         advice

@@ -64,6 +64,11 @@ pub enum Note {
         /// A = 8, B = 4, C = 2, D = 1.
         abcd: u8,
     },
+    /// The signalling bits of all channels of a span are not known any more.
+    BitsUnknown {
+        /// Where.
+        span: SpanId,
+    },
     /// So many milliseconds of the whole board were lost at once.
     Gap {
         /// How many.

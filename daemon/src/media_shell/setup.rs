@@ -141,6 +141,7 @@ fn board(board: &config::Board, lockstep: bool) -> Result<BoardPlan> {
                 .map_or(default.indication_millis, u64::from),
             remote_millis: board.alarm_yellow_millis.map_or(default.remote_millis, u64::from),
             clear_millis: board.alarm_clear_millis.map_or(default.clear_millis, u64::from),
+            clear_t1_millis: board.alarm_clear_millis.map_or(default.clear_t1_millis, u64::from),
         },
         ..driver::Settings::default()
     };

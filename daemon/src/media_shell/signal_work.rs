@@ -186,6 +186,11 @@ impl SignalWork {
                     *place = Some(abcd);
                 }
             }
+            Note::BitsUnknown { span } => {
+                if let Some(known) = self.bits.get_mut(span.index()) {
+                    known.fill(None);
+                }
+            }
             Note::Gap { millis, at } => self.core.said.push_back(Said::Gap { at, board, millis }),
         }
     }

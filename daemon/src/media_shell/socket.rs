@@ -256,6 +256,12 @@ pub(super) fn alarm_words(alarm: Alarm) -> (&'static str, &'static str) {
         Alarm::AlarmIndication => ("alarm_indication", "all ones: the far equipment has a fault"),
         Alarm::RemoteAlarm => ("remote_alarm", "the far end does not understand us"),
         Alarm::BoardGone => ("board_gone", "the board does not answer"),
+        Alarm::MultiframeLost => {
+            ("multiframe_lost", "timeslot 16 carries no signalling multiframe: is the far end set to CAS?")
+        }
+        Alarm::MultiframeRemote => {
+            ("multiframe_remote", "the far end does not find our signalling multiframe in timeslot 16")
+        }
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Layout {
     pub ring: bool,
     /// What VERSION reads: which image the FPGA runs.
     pub version: u32,
+    /// The framer shows masked causes when it is told to (GCR.VIS).
+    pub shows_masked: bool,
 }
 
 /// A board that cannot be built.
@@ -91,6 +93,7 @@ struct BoardFaults {
     frozen: bool,
     pulled: bool,
     dma_stopped: bool,
+    dead_interrupt: bool,
     swallow: u32,
 }
 
@@ -139,7 +142,9 @@ impl Board {
             return Err(NotBuilt { name, generation, spans });
         }
         let (ring, version) = (generation == 5, VERSION);
-        let layout = Layout { connectors, framer_ports, buffer_octets, ring, version };
+        let shows_masked = true;
+        let layout =
+            Layout { connectors, framer_ports, buffer_octets, ring, version, shows_masked };
         // A jumper for each connector; the ones a board has not read zero.
         let jumpers =
             Jumpers { e1: 0xFF_u32.wrapping_shr(8_u32.wrapping_sub(spans.into())), switch: 0 };
@@ -181,6 +186,15 @@ impl Board {
         self
     }
 
+    /// The same board with a framer that never shows a masked cause, whatever GCR says: no witness says that the chip of
+    /// these boards does.
+    #[must_use]
+    pub fn without_masked_causes(mut self) -> Self {
+        self.layout.shows_masked = false;
+        self.reset();
+        self
+    }
+
     /// Which board it is.
     pub fn model(&self) -> &Model {
         &self.model
@@ -212,6 +226,7 @@ impl Board {
             BoardFault::MissedInterrupts(ticks) => {
                 self.faults.swallow = self.faults.swallow.saturating_add(ticks);
             }
+            BoardFault::DeadInterrupt => self.faults.dead_interrupt = true,
             BoardFault::Pulled => self.faults.pulled = true,
             BoardFault::DmaStopped => self.faults.dma_stopped = true,
         }
@@ -341,6 +356,7 @@ impl Device for Board {
     fn interrupt(&self) -> bool {
         self.fpga.wants_interrupt()
             && !self.faults.pulled
+            && !self.faults.dead_interrupt
             && !self.config.command(pci::COMMAND_INTX_DISABLE)
     }
 

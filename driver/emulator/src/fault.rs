@@ -1,8 +1,12 @@
 //! What can be broken on command.
 
-use tdm::Rng;
+use firmware_headers::falc;
+use tdm::{Block, Rng};
 
 use crate::{Frames, Signal};
+
+const SECOND_MILLIS: u16 = 1000;
+const TIMESLOT_16: usize = 16;
 
 /// What goes wrong with one line. Several may hold at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +26,15 @@ pub enum Fault {
     /// Once: the framer's receive buffer ran dry, and one frame is heard again in place of the next. A
     /// line whose clock is slower does that over and over.
     Slip,
+    /// Once: the framer's receive buffer ran over, and one frame is not heard at all. A line whose clock is faster does
+    /// that over and over.
+    SlipSkipped,
+    /// E1: timeslot 16 arrives as nothing but ones: no signalling multiframe, while the frames are whole.
+    DeadTimeslot16,
+    /// E1: the far end's multiframe carries its remote alarm, bit Y.
+    MultiframeAlarm,
+    /// So many milliseconds of a second (0 to 1000), evenly spread, arrive with a wrong CRC and no other error.
+    CrcErrors(u16),
     /// Received bits are wrong by chance, this share of them (0 to 0.5).
     BitErrors(f64),
 }
@@ -33,10 +46,21 @@ pub enum BoardFault {
     FrozenClock,
     /// The interrupts of this many ticks do not come; their DMA does.
     MissedInterrupts(u32),
+    /// INTx does not reach the host: INTR shows every tick, and none interrupts.
+    DeadInterrupt,
     /// Pulled out: every read gives all ones, nothing is written, nothing interrupts.
     Pulled,
     /// The DMA engine hangs: no transfer, no ident, no interrupt, while the lines go on.
     DmaStopped,
+}
+
+/// What became of a frame of the receive buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slip {
+    /// It was heard twice: the line is slower than the board.
+    Repeated,
+    /// It was not heard: the line is faster.
+    Skipped,
 }
 
 /// The faults of one line.
@@ -48,7 +72,12 @@ pub(crate) struct LineFaults {
     remote_alarm: bool,
     no_multiframe: bool,
     cut: bool,
-    slip: bool,
+    slip: Option<Slip>,
+    dead_timeslot_16: bool,
+    multiframe_alarm: bool,
+    crc_errors: u32,
+    /// Thousandths of a CRC error that wait to be a whole one.
+    crc_due: u32,
     errors: Option<BitErrors>,
 }
 
@@ -61,7 +90,11 @@ impl LineFaults {
             Fault::RemoteAlarm => self.remote_alarm = true,
             Fault::NoMultiframe => self.no_multiframe = true,
             Fault::Cut => self.cut = true,
-            Fault::Slip => self.slip = true,
+            Fault::Slip => self.slip = Some(Slip::Repeated),
+            Fault::SlipSkipped => self.slip = Some(Slip::Skipped),
+            Fault::DeadTimeslot16 => self.dead_timeslot_16 = true,
+            Fault::MultiframeAlarm => self.multiframe_alarm = true,
+            Fault::CrcErrors(a_second) => self.crc_errors = a_second.min(SECOND_MILLIS).into(),
             Fault::BitErrors(rate) => self.errors = BitErrors::new(rate, rng),
         }
     }
@@ -93,8 +126,29 @@ impl LineFaults {
     }
 
     /// Whether this millisecond has a slip.
-    pub(crate) fn take_slip(&mut self) -> bool {
-        core::mem::take(&mut self.slip)
+    pub(crate) fn take_slip(&mut self) -> Option<Slip> {
+        self.slip.take()
+    }
+    /// Whether the CRC of this millisecond arrives wrong.
+    pub(crate) fn wrong_crc(&mut self) -> bool {
+        self.crc_due += self.crc_errors;
+        let wrong = self.crc_due >= u32::from(SECOND_MILLIS);
+        if wrong {
+            self.crc_due -= u32::from(SECOND_MILLIS);
+        }
+        wrong
+    }
+    /// Breaks timeslot 16 of what arrives in an E1.
+    pub(crate) fn break_timeslot_16(&self, received: &mut Block) {
+        for octet in received.octets.iter_mut().filter_map(|row| row.get_mut(TIMESLOT_16)) {
+            // The word of the multiframe is the one whose high half is zero.
+            if self.multiframe_alarm && *octet & 0xF0 == 0 {
+                *octet |= falc::XS1_Y;
+            }
+            if self.dead_timeslot_16 {
+                *octet = 0xFF;
+            }
+        }
     }
 
     /// Calls `wrong` for every wrong bit of the next `bits` received.

@@ -22,18 +22,21 @@ pub(crate) use port::{Arrived, Port};
 pub(crate) struct Framer {
     ports: Vec<Port>,
     in_reset: bool,
+    shows_masked: bool,
 }
 
 impl Framer {
     /// A chip of `ports` held in reset, as the board leaves it after power-up.
-    pub(crate) fn new(ports: usize) -> Self {
-        Self { ports: (0..ports).map(|_| Port::new(ports)).collect(), in_reset: true }
+    pub(crate) fn new(ports: usize, shows_masked: bool) -> Self {
+        let all = (0..ports).map(|_| Port::new(ports, shows_masked)).collect();
+        Self { ports: all, in_reset: true, shows_masked }
     }
     /// Holds the chip in reset, or lets it out of it: every register then has its reset value.
     pub(crate) fn hold_in_reset(&mut self, hold: bool) {
         if hold && !self.in_reset {
             let ports = self.ports.len();
-            self.ports.iter_mut().for_each(|port| *port = Port::new(ports));
+            let shows_masked = self.shows_masked;
+            self.ports.iter_mut().for_each(|port| *port = Port::new(ports, shows_masked));
         }
         self.in_reset = hold;
     }

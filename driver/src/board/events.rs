@@ -39,6 +39,21 @@ pub enum BoardEvent {
         /// When they were read.
         at: Instant,
     },
+    /// The signalling bits of all channels of a port are not known any more. What each was heard with follows when they
+    /// are known again.
+    BitsUnknown {
+        /// Port, counted from 0.
+        port: usize,
+        /// When.
+        at: Instant,
+    },
+    /// Milliseconds pass, and the interrupts that should tell of them do not come, or come again.
+    Interrupts {
+        /// They come.
+        arrive: bool,
+        /// When it was noticed.
+        at: Instant,
+    },
     /// One contiguous loss of Blocks: the ring went round before the host came.
     Gap {
         /// How many milliseconds of every port.

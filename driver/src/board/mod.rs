@@ -38,7 +38,7 @@ pub use settings::{Acknowledge, PortSettings, RING_MAX, RING_MIN, Settings};
 
 use crate::error::{BoardError, Result};
 use crate::framer::{bits, falc::Silicon};
-use crate::span::{Candidate, ClockChoice, Performance, choose};
+use crate::span::{Candidate, ClockChoice, Counters, Performance, choose};
 use events::EventQueue;
 use layout::Layout;
 use port::Port;
@@ -107,6 +107,12 @@ pub struct Board<B: Bus> {
     unacknowledged: bool,
     /// Framer accesses that are left for this millisecond.
     framer_credit: u8,
+    /// The framer shows causes that are masked; nothing while that is not known.
+    masked_show: Option<bool>,
+    /// INTR showed the framer's pin.
+    framer_calls: bool,
+    /// Milliseconds that passed since the last interrupt.
+    unannounced_millis: u64,
     /// When a millisecond last passed.
     alive_at: Instant,
 }
@@ -123,6 +129,13 @@ enum State {
 
 /// Without a millisecond for so long the board's clock is said to stand still.
 const STALL_MILLIS: u64 = 1000;
+/// So many milliseconds without an interrupt: they do not come at all.
+const DEAF_MILLIS: u64 = 1000;
+
+/// What of a board's lines outlives the handle: their counters and their history. A board that comes back goes on
+/// with it, and the time without it is told as such.
+#[derive(Clone, Debug, Default)]
+pub struct Past([Option<(Counters, Performance, Instant)>; PORTS_MAX]);
 
 impl<B: Bus> Board<B> {
     /// Who it is.
@@ -163,7 +176,7 @@ impl<B: Bus> Board<B> {
         self.ports.get(port).and_then(Option::as_ref).map_or_else(SpanStatus::default, |port| {
             let gone = self.state == State::Gone;
             let alarms =
-                if gone { Alarms::NONE.with(Alarm::BoardGone, true) } else { port.health.alarms() };
+                if gone { Alarms::NONE.with(Alarm::BoardGone, true) } else { port.alarms() };
             SpanStatus {
                 alarms,
                 in_service: self.state == State::Running && port.in_service(),
@@ -192,6 +205,47 @@ impl<B: Bus> Board<B> {
         self.echo_module
     }
 
+    /// Whether interrupts come. They do not when milliseconds pass and none told of it for a second: INTx does not reach
+    /// the host. A board of generation 5 is served all the same by looks, as late as they come; before, what passes
+    /// between two looks is lost.
+    pub const fn interrupts_arrive(&self) -> bool {
+        self.unannounced_millis < DEAF_MILLIS
+    }
+
+    /// Whether the framer shows causes that are masked (GCR.VIS); nothing until a second of the line has passed. Where it
+    /// does not, its masks were opened.
+    pub const fn masked_causes_show(&self) -> Option<bool> {
+        self.masked_show
+    }
+
+    /// What went wrong on a port's line since start, the far end's side of it too.
+    pub fn counters(&self, port: usize) -> Option<Counters> {
+        Some(self.ports.get(port)?.as_ref()?.counters)
+    }
+
+    /// What is to be kept of the lines when this handle goes.
+    pub fn past(&self) -> Past {
+        Past(self.ports.each_ref().map(|port| {
+            port.as_ref().map(|known| (known.counters, known.performance.clone(), known.second_at))
+        }))
+    }
+
+    /// Goes on with the history of an earlier handle on the same board. The seconds since count as unavailable from the
+    /// tenth on, as those of a dead line.
+    pub fn remember(&mut self, past: Past) {
+        for (known, past) in self.ports.iter_mut().zip(past.0) {
+            let (Some(known), Some((counters, performance, until))) = (known, past) else {
+                continue;
+            };
+            let begun = known.second_at;
+            known.counters = counters;
+            known.performance = performance.of(known.settings.mode);
+            known.second_at = until;
+            known.dark_seconds(begun);
+            known.second_at = begun;
+        }
+    }
+
     /// The seconds of a port's line: errored, severely errored, unavailable.
     pub fn performance(&self, port: usize) -> Option<&Performance> {
         Some(&self.ports.get(port)?.as_ref()?.performance)
@@ -207,7 +261,7 @@ impl<B: Bus> Board<B> {
     /// are not known, and on lines without.
     pub fn bits(&self, port: usize, channel: u8) -> Option<u8> {
         let known = self.ports.get(port)?.as_ref()?;
-        let heard = known.bits.as_ref().filter(|bits| bits.known && !bits.multiframe_lost)?;
+        let heard = known.bits.as_ref().filter(|bits| bits.known)?;
         let mode = known.settings.mode;
         mode.has_bits(channel).then(|| bits::get(&heard.heard, mode.framing, channel))
     }
@@ -254,11 +308,26 @@ impl<B: Bus> Board<B> {
             Ok(fired) => {
                 if fired {
                     self.masked = true;
+                    self.heard_interrupt(now);
                     self.stats.interrupts = self.stats.interrupts.wrapping_add(1);
                 }
                 Ok(fired)
             }
             Err(error) => Err(self.fail(now, error.into())),
+        }
+    }
+
+    fn heard_interrupt(&mut self, now: Instant) {
+        if !self.interrupts_arrive() {
+            self.events.push(BoardEvent::Interrupts { arrive: true, at: now });
+        }
+        self.unannounced_millis = 0;
+    }
+    fn missed_interrupts(&mut self, now: Instant, millis: u64) {
+        let arrived = self.interrupts_arrive();
+        self.unannounced_millis = self.unannounced_millis.saturating_add(millis);
+        if arrived && !self.interrupts_arrive() {
+            self.events.push(BoardEvent::Interrupts { arrive: false, at: now });
         }
     }
 
@@ -291,14 +360,7 @@ impl<B: Bus> Board<B> {
             let status = self.status(port);
             let Some(Some(known)) = self.ports.get_mut(port) else { continue };
             let before = core::mem::replace(&mut known.published, status);
-            let every = [
-                Alarm::LossOfSignal,
-                Alarm::LossOfFrame,
-                Alarm::AlarmIndication,
-                Alarm::RemoteAlarm,
-                Alarm::BoardGone,
-            ];
-            for alarm in every {
+            for alarm in Alarm::ALL {
                 let raised = status.alarms.has(alarm);
                 if raised != before.alarms.has(alarm) {
                     self.events.push(BoardEvent::Alarm { port, alarm, raised, at: now });

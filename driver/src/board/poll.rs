@@ -2,6 +2,10 @@
 //!
 //! One access is a whole sequence on the local bus, and nothing comes between its steps. Decisions (remote
 //! alarm, clock, lamps) go first, then what was begun, then what has been due for longest.
+//!
+//! Interrupts are masked, and their status is read all the same (GCR.VIS). A framer that does not show what is masked
+//! is known by the second that never comes: then the masks of register map E.6.3 are opened as far as they are read
+//! here, the framer's pin calls through INTR, and CIS says which port it was.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -17,7 +21,7 @@ use tdm::Instant;
 use super::port::{Bits, COUNTERS_MILLIS, Port, Round, SECOND_MILLIS};
 use crate::board::{Board, BoardEvent, PORTS_MAX, lamps, local_bus};
 use crate::error::Result;
-use crate::framer::falc::{clock_source, line_status, loops, remote_alarm};
+use crate::framer::falc::{clock_source, line_status, loops, multiframe_status, remote_alarm};
 use crate::framer::{Framing, bits};
 use crate::span::{ClockChoice, Latched};
 
@@ -29,10 +33,15 @@ const ALARMS_MILLIS: u64 = 50;
 /// a socket, twice as long.
 const BITS_MILLIS: u64 = 4;
 
+/// Interrupt masks of a port that are opened when its framer shows nothing masked: IMR0, IMR3, IMR4.
+const MASKS: usize = 3;
+
 /// One access, or one decision carried out.
 #[derive(Clone, Copy, Debug)]
 enum Task {
     RemoteAlarm { port: usize, on: bool },
+    Called,
+    OpenMask { port: usize, mask: usize },
     Clock(ClockChoice),
     Lamps(u32),
     SendBits { port: usize, register: usize },
@@ -74,6 +83,16 @@ impl<B: Bus> Board<B> {
         if lamps != self.lamps {
             return Some(Task::Lamps(lamps));
         }
+        if self.framer_calls {
+            return Some(Task::Called);
+        }
+        if self.masked_show == Some(false) {
+            let closed = |(port, p): (usize, &Port)| (port, p.masks_opened);
+            let next = ports().map(closed).find(|&(_, opened)| opened < MASKS);
+            if let Some((port, mask)) = next {
+                return Some(Task::OpenMask { port, mask });
+            }
+        }
         if let Some(task) = ports().find_map(|(port, known)| begun(port, known)) {
             return Some(task);
         }
@@ -108,6 +127,8 @@ impl<B: Bus> Board<B> {
                 local_bus::write(&self.bus, port, local_bus::offset(&falc::XSW), word)?;
                 self.change(port, |known| known.tells_remote_alarm = on);
             }
+            Task::Called => self.ask_who_calls(now)?,
+            Task::OpenMask { port, mask } => self.open_mask(port, mask)?,
             Task::Clock(choice) => self.switch_clock(now, choice)?,
             Task::Lamps(lamps) => {
                 let lower = lamps & regs::LEDS_LAMPS;
@@ -124,27 +145,34 @@ impl<B: Bus> Board<B> {
                     known.health.observe(now, line_status(known.settings.mode.framing, frs0));
                     known.second.defect |= known.health.is_suspect();
                     known.alarms_due = now.plus_millis(ALARMS_MILLIS);
-                    let framing = known.settings.mode.framing;
-                    known.multiframe_due =
-                        known.bits.is_some() && matches!(framing, Framing::E1 { .. });
+                    known.multiframe_due = known.multiframe.is_some();
+                    let whole = known.health.may_clock();
+                    if let Some(bits) = &mut known.bits {
+                        bits.known &= whole;
+                    }
                 });
                 self.publish(now);
             }
             Task::Second(port) => {
                 let isr3 = local_bus::read(&self.bus, port, local_bus::offset(&falc::ISR3))?;
+                let shown = isr3 & falc::ISR3_SEC != 0;
+                let mut late = false;
                 self.change(port, |known| {
+                    late = known.counters_due <= now;
                     known.second_due = now.plus_millis(SECOND_MILLIS);
                     known.add_slips(isr3 & (falc::ISR3_RSN | falc::ISR3_RSP));
                     // Both never come in one second: the framer's own second tells when to read.
-                    let second = isr3 & falc::ISR3_SEC != 0 || known.counters_due <= now;
-                    known.round = Some(Round::TransmitSlips { second });
+                    known.round = Some(Round::TransmitSlips { second: shown || late });
                 });
+                if self.masked_show.is_none() && (shown || late) {
+                    self.masked_show = Some(shown);
+                }
             }
             Task::Go(port, round) => self.go_round(now, port, round)?,
             Task::SendBits { port, register } => self.send_bits(port, register)?,
             Task::HearBits { port, register } => self.hear_bits(port, register)?,
             Task::LookForBits(port) => self.look_for_bits(now, port)?,
-            Task::Multiframe(port) => self.look_at_multiframe(port)?,
+            Task::Multiframe(port) => self.look_at_multiframe(now, port)?,
             Task::Loop { port } => self.step_loop(now, port)?,
         }
         Ok(())
@@ -175,7 +203,7 @@ impl<B: Bus> Board<B> {
             }
             let next = register.wrapping_add(1);
             bits.reading = (next < last).then_some(next);
-            bits.known |= next >= last && whole && !bits.multiframe_lost;
+            bits.known |= next >= last && whole && !bits.multiframe.lost;
         }
         Ok(())
     }
@@ -198,44 +226,79 @@ impl<B: Bus> Board<B> {
         Ok(())
     }
 
-    fn look_at_multiframe(&mut self, port: usize) -> Result<()> {
+    fn look_at_multiframe(&mut self, now: Instant, port: usize) -> Result<()> {
         let frs1 = local_bus::read(&self.bus, port, local_bus::offset(&falc::FRS1))?;
-        let Some(Some(known)) = self.ports.get_mut(port) else { return Ok(()) };
-        known.multiframe_due = false;
-        let framing = known.settings.mode.framing;
-        if let Some(bits) = &mut known.bits {
-            bits.multiframe_lost = frs1 & falc::FRS1_TS16LFA != 0;
+        let seen = multiframe_status(frs1);
+        self.change(port, |known| {
+            known.multiframe_due = false;
+            let framing = known.settings.mode.framing;
+            let Some(bits) = &mut known.bits else { return };
+            bits.multiframe = seen;
             // What was heard before is old when it comes back.
-            bits.known &= !bits.multiframe_lost;
+            bits.known &= !seen.lost;
             bits.answer_multiframe(framing);
-        }
+            let bits_known = bits.known;
+            let explained = known.health.is_suspect();
+            match &mut known.multiframe {
+                Some(multiframe) if explained => multiframe.explained(),
+                Some(multiframe) => multiframe.observe(now, seen, bits_known),
+                None => {}
+            }
+        });
+        self.publish(now);
         Ok(())
     }
 
-    /// Tells of bits that changed, as far as there is room; the rest follows.
+    /// Tells of bits that changed, and that they are not known any more, as far as there is room; the rest follows.
     fn publish_bits(&mut self, now: Instant) {
         for (port, known) in self.ports.iter_mut().enumerate() {
             let Some(known) = known else { continue };
             let mode = known.settings.mode;
-            let framing = mode.framing;
-            let Some(heard) = known.bits.as_mut().filter(|bits| bits.known) else { continue };
-            if heard.reading.is_some() || heard.told == heard.heard {
-                continue;
-            }
-            for channel in bits::channels(framing).filter(|&channel| mode.has_bits(channel)) {
-                let abcd = bits::get(&heard.heard, framing, channel);
-                if abcd == bits::get(&heard.told, framing, channel) {
-                    continue;
-                }
+            let Some(bits) = &mut known.bits else { continue };
+            if !bits.known && bits.told_channels != 0 {
                 if !self.events.has_room() {
                     return;
                 }
-                self.events.push(BoardEvent::Bits { port, channel, abcd, at: now });
-                bits::set(&mut heard.told, framing, channel, abcd);
+                self.events.push(BoardEvent::BitsUnknown { port, at: now });
+                bits.told_channels = 0;
             }
-            // What is left are fields that belong to no channel.
-            heard.told = heard.heard;
+            if bits.known && bits.reading.is_none() && !bits.tell(port, mode, now, &mut self.events)
+            {
+                return;
+            }
         }
+    }
+
+    /// The framer's pin is active: which ports made it so. What they have is read next, and the pin then rests.
+    fn ask_who_calls(&mut self, now: Instant) -> Result<()> {
+        let cis = local_bus::read(&self.bus, 0, local_bus::offset(&falc::CIS))?;
+        self.framer_calls = false;
+        // The highest bit of the quad chip is no port.
+        let cis = if self.layout.octal { cis } else { cis & falc::CIS_PORTS_QUAD };
+        for (port, known) in self.ports.iter_mut().enumerate() {
+            let Some(known) = known.as_mut().filter(|_| cis.wrapping_shr(port as u32) & 1 == 1)
+            else {
+                continue;
+            };
+            known.second_due = now;
+            if let Some(bits) = &mut known.bits {
+                bits.due = now;
+            }
+        }
+        Ok(())
+    }
+
+    fn open_mask(&mut self, port: usize, mask: usize) -> Result<()> {
+        let Some(Some(known)) = self.ports.get(port) else { return Ok(()) };
+        let bits = if known.bits.is_some() { falc::ISR0_CASC } else { 0 };
+        let (register, wanted) = match mask {
+            0 => (&falc::IMR0, bits),
+            1 => (&falc::IMR3, falc::ISR3_SEC | falc::ISR3_RSN | falc::ISR3_RSP),
+            _ => (&falc::IMR4, falc::ISR4_XSP | falc::ISR4_XSN),
+        };
+        local_bus::write(&self.bus, port, local_bus::offset(register), !wanted)?;
+        self.change(port, |known| known.masks_opened = mask.wrapping_add(1));
+        Ok(())
     }
 
     fn step_loop(&mut self, now: Instant, port: usize) -> Result<()> {
@@ -283,10 +346,12 @@ impl<B: Bus> Board<B> {
                     self.change(port, |p| p.add_errors(which, u16::from_le_bytes([low, high])));
                 }
                 let counter = counter.wrapping_add(1);
-                if counter >= Latched::ALL.len() {
-                    self.change(port, Port::end_second);
+                let known = self.ports.get(port).and_then(Option::as_ref);
+                let last = known.map_or(0, |known| Latched::of(known.settings.mode));
+                if counter >= last {
+                    self.change(port, |known| known.end_second(now));
                 }
-                (counter < Latched::ALL.len()).then_some(Round::Low { counter })
+                (counter < last).then_some(Round::Low { counter })
             }
         };
         self.change(port, |known| known.round = next);
@@ -344,6 +409,7 @@ const fn counter_registers(which: Latched) -> [u8; 2] {
         Latched::Frame => [local_bus::offset(&falc::FECL), local_bus::offset(&falc::FECH)],
         Latched::Code => [local_bus::offset(&falc::CVCL), local_bus::offset(&falc::CVCH)],
         Latched::Crc => [local_bus::offset(&falc::CEC1L), local_bus::offset(&falc::CEC1H)],
+        Latched::Far => [local_bus::offset(&falc::EBCL), local_bus::offset(&falc::EBCH)],
     }
 }
 

@@ -16,6 +16,7 @@ use firmware_headers::wct4xxp as regs;
 use tdm::{Block, Instant, Law};
 
 use super::layout::BUFFER_OCTETS_MAX;
+use super::port::Port;
 use super::ring::Work;
 use super::rows::{from_rows, to_rows};
 use super::{Acknowledge, Board, BoardEvent, Line, STALL_MILLIS, State};
@@ -71,6 +72,7 @@ impl<B: Bus> Board<B> {
         }
         let ours = intr & regs::INTR_OURS != 0;
         self.unacknowledged |= ours;
+        self.call_of_framer(now, intr);
         if self.masked && !ours {
             self.stats.empty = self.stats.empty.wrapping_add(1);
         }
@@ -94,6 +96,9 @@ impl<B: Bus> Board<B> {
         let advance = self.position.look(now, ident, index, stood_still);
         self.stats.realigned = self.stats.realigned.wrapping_add(advance.realigned.into());
         if advance.millis > 0 {
+            if !self.masked {
+                self.missed_interrupts(now, advance.millis);
+            }
             let missed = advance.millis.saturating_sub(1);
             self.stats.missed = self.stats.missed.wrapping_add(missed);
             self.framer_credit = self.settings.framer_budget;
@@ -199,7 +204,25 @@ impl<B: Bus> Board<B> {
         self.layout.buffers(self.settings.ring).wrapping_mul(self.layout.buffer_octets)
     }
 
+    /// Notes that the framer's pin is active. It calls only where its masks had to be opened, and gets an access even in
+    /// a millisecond that has none left: the pin would call until then.
+    fn call_of_framer(&mut self, now: Instant, intr: u32) {
+        if intr & regs::INTR_FRAMER == 0 || self.masked_show != Some(false) {
+            return;
+        }
+        // Who called before is answered first: asking again would keep the answer from coming.
+        let answering = |port: &Port| {
+            let bits_due = port.bits.as_ref().is_some_and(|bits| bits.due <= now);
+            port.round.is_some() || port.second_due <= now || bits_due
+        };
+        self.framer_calls = !self.ports.iter().flatten().any(answering);
+        self.framer_credit = self.framer_credit.max(1);
+    }
+
     fn watch_for_stall(&mut self, now: Instant) {
+        if self.state == State::Stalled {
+            self.ports.iter_mut().flatten().for_each(|port| port.dark_seconds(now));
+        }
         let silent = now.millis_since(self.alive_at) >= STALL_MILLIS;
         let free_running = self.settings.acknowledge == Acknowledge::First;
         if silent && free_running && self.state == State::Running {

@@ -25,9 +25,10 @@ use super::{
     Acknowledge, Board, PORTS_MAX, RING_MAX, RING_MIN, Settings, State, Stats, echo, probe,
 };
 use crate::error::{BoardError, Result};
-use crate::framer::falc::{Silicon, Step, bits_idle, chip, clock_source, plan_e1, system};
+use crate::framer::bits;
+use crate::framer::falc::{Silicon, Step, chip, clock_source, plan_e1, system};
 use crate::framer::falc_t1::plan_t1;
-use crate::span::{LineHealth, OWN};
+use crate::span::OWN;
 
 /// How long the board with eight ports may take to authenticate itself, and between two looks.
 const AUTHENTICATION_MILLIS: u64 = 1000;
@@ -68,7 +69,7 @@ impl<B: Bus> Board<B> {
         let memory = bus.dma(buffers.saturating_mul(layout.buffer_octets).saturating_mul(2))?;
         let mut ports = [const { None }; PORTS_MAX];
         for (n, (port, chosen)) in ports.iter_mut().zip(settings.ports).enumerate() {
-            *port = chosen.map(|it| Port::new(n, it, LineHealth::new(settings.debounce), now));
+            *port = chosen.map(|it| Port::new(n, it, settings.debounce, now));
         }
         let lockstep = settings.acknowledge == Acknowledge::Last;
         let position = if layout.ring {
@@ -100,6 +101,9 @@ impl<B: Bus> Board<B> {
             masked: false,
             unacknowledged: false,
             framer_credit: 0,
+            masked_show: None,
+            framer_calls: false,
+            unannounced_millis: 0,
             alive_at: now,
         };
         // From here on an error drops the board, which puts it to rest.
@@ -232,8 +236,13 @@ impl<B: Bus> Board<B> {
                 self.follow(port, &plan_t1(mode, silicon), silicon)?;
             } else {
                 self.follow(port, &plan_e1(mode, silicon), silicon)?;
-                if mode.associated {
-                    self.follow(port, &bits_idle(), silicon)?;
+            }
+            if mode.associated {
+                // Every register that is sent: what they hold after a reset is not known.
+                let (_, sent) = bits::used(mode.framing);
+                for (at, value) in (0_u8..).zip(bits::idle(mode.framing)).take(sent) {
+                    let register = local_bus::offset(&falc::XS1).wrapping_add(at);
+                    local_bus::write(&self.bus, port, register, value)?;
                 }
             }
         }

@@ -7,7 +7,10 @@
     clippy::arithmetic_side_effects
 )]
 
+use firmware_headers::falc as regs;
+
 use super::Framing;
+use super::falc::IDLE_BITS;
 
 /// Signalling registers of a port.
 pub const REGISTERS: usize = 16;
@@ -28,6 +31,21 @@ pub const fn used(framing: Framing) -> (usize, usize) {
         Framing::Esf => (12, 12),
         // Two superframes are sent from registers of their own.
         Framing::D4 => (6, 12),
+    }
+}
+
+/// XS1 to XS16 before anybody sets a bit: the multiframe word of an E1 with idle bits, zeros on a T1, whose idle bits
+/// depend on what is signalled there.
+pub fn idle(framing: Framing) -> Registers {
+    match framing {
+        Framing::E1 { .. } => {
+            let mut registers = [IDLE_BITS << 4 | IDLE_BITS; REGISTERS];
+            if let Some(first) = registers.first_mut() {
+                *first = regs::XS1_ALIGNED;
+            }
+            registers
+        }
+        Framing::Esf | Framing::D4 => [0; REGISTERS],
     }
 }
 

@@ -10,7 +10,7 @@
 use firmware_headers::falc as regs;
 use tdm::Alarm;
 
-use super::{Framing, LineStatus, Mode};
+use super::{Framing, LineStatus, Mode, MultiframeStatus};
 use crate::board::Loopback;
 
 /// One step of a start-up sequence, on one port.
@@ -206,11 +206,14 @@ pub(super) const fn highway(silicon: Silicon) -> u8 {
 
 /// The steps from any state into E1. Register map E.6.3.
 ///
-/// Differs from the rows in the interrupt masks alone: all are masked, because status is polled.
+/// Differs from the rows in the interrupt masks, all masked because status is polled, and in FMR3: with CRC-4 a
+/// multiframe that is missing is looked for as long as it is (EXTIW), without disturbing the line. Forcing a search
+/// anew, as §E.10 has it, would cost the calls a frame alignment each time.
 pub const fn plan_e1(mode: Mode, silicon: Silicon) -> [Step; 38] {
     let fmr1: u8 = regs::FMR1_AFR | regs::FMR1_ECM | highway(silicon);
     let transmit = if mode.has_crc4() { fmr1 | regs::FMR1_XFS } else { fmr1 };
     let bits = if mode.associated { regs::XSP_CASEN } else { 0 };
+    let search_on = if mode.has_crc4() { regs::FMR3_EXTIW } else { 0 };
     [
         write!(FMR1 = transmit),
         write!(FMR2 = receive_framing(mode)),
@@ -251,7 +254,7 @@ pub const fn plan_e1(mode: Mode, silicon: Silicon) -> [Step; 38] {
         write!(IMR4 = 0xFF),
         write!(XSA7 = 0x00),
         write!(XSA8 = 0x00),
-        write!(FMR3 = 0x00),
+        write!(FMR3 = search_on),
         // Nothing is left from an earlier run: no loop, no pattern.
         write!(LCR1 = 0x00),
         write!(LOOP = 0x00),
@@ -260,32 +263,6 @@ pub const fn plan_e1(mode: Mode, silicon: Silicon) -> [Step; 38] {
 
 /// Signalling bits nobody set yet, A first: 1001, what an idle line of G.732 and of R2 sends. §E.4.
 pub const IDLE_BITS: u8 = 0b1001;
-
-/// The bits of all timeslots before anybody sets them: the multiframe word of an E1 and idle bits.
-pub const fn bits_idle() -> [Step; 16] {
-    const fn slots(t: u8) -> Step {
-        let register = (regs::XS1.offset as u8).wrapping_add(t);
-        Step::Write { register, value: IDLE_BITS << 4 | IDLE_BITS }
-    }
-    [
-        write!(XS1 = regs::XS1_ALIGNED),
-        slots(1),
-        slots(2),
-        slots(3),
-        slots(4),
-        slots(5),
-        slots(6),
-        slots(7),
-        slots(8),
-        slots(9),
-        slots(10),
-        slots(11),
-        slots(12),
-        slots(13),
-        slots(14),
-        slots(15),
-    ]
-}
 
 /// What FRS0 says. Loss of signal explains a lost frame, and so does AIS.
 pub const fn line_status(framing: Framing, frs0: u8) -> LineStatus {
@@ -305,6 +282,12 @@ pub const fn line_status(framing: Framing, frs0: u8) -> LineStatus {
         remote_alarm: frs0 & regs::FRS0_RRA != 0,
         multiframe_missing: e1 && frs0 & regs::FRS0_NMF != 0,
     }
+}
+
+/// What FRS1 says of timeslot 16. Without alignment, with all ones and with all zeros there is no multiframe.
+pub const fn multiframe_status(frs1: u8) -> MultiframeStatus {
+    const LOST: u8 = regs::FRS1_TS16LFA | regs::FRS1_TS16AIS | regs::FRS1_TS16LOS;
+    MultiframeStatus { lost: frs1 & LOST != 0, remote: frs1 & regs::FRS1_TS16RA != 0 }
 }
 
 #[cfg(test)]
@@ -383,7 +366,7 @@ pub(super) mod tests {
             (0x28, 0x00),
             (0x2F, 0x00),
             (0x30, 0x00),
-            (0x31, 0x00),
+            (0x31, if crc4 { 0x01 } else { 0x00 }),
         ]);
         rows
     }

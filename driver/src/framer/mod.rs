@@ -7,4 +7,4 @@ mod mode;
 mod status;
 
 pub use mode::{Framing, Mode};
-pub use status::LineStatus;
+pub use status::{LineStatus, MultiframeStatus};

@@ -19,3 +19,12 @@ pub struct LineStatus {
     /// CRC-4 was asked for and the far end sends none: the framer works without.
     pub multiframe_missing: bool,
 }
+
+/// The signalling multiframe of timeslot 16 as the framer sees it now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MultiframeStatus {
+    /// There is none: no alignment, all ones or all zeros.
+    pub lost: bool,
+    /// The far end says that it has none of ours.
+    pub remote: bool,
+}

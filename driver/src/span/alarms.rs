@@ -9,7 +9,7 @@
 
 use tdm::{Alarm, Alarms, Instant};
 
-use crate::framer::LineStatus;
+use crate::framer::{LineStatus, Mode};
 
 /// How long a condition must last before it counts, in milliseconds of the host's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Debounce {
     pub remote_millis: u64,
     /// A healthy line after red or blue, until the span is in service again.
     pub clear_millis: u64,
+    /// The same of a T1.
+    pub clear_t1_millis: u64,
 }
 
 impl Debounce {
@@ -34,7 +36,15 @@ impl Debounce {
         indication_millis: 200,
         remote_millis: 200,
         clear_millis: 500,
+        clear_t1_millis: 500,
     };
+
+    /// The times of a line in `mode`: those of a T1 clear by `clear_t1_millis`.
+    #[must_use]
+    pub const fn of(self, mode: Mode) -> Self {
+        let clear_millis = if mode.is_t1() { self.clear_t1_millis } else { self.clear_millis };
+        Self { clear_millis, ..self }
+    }
 
     const fn raise_millis(&self, alarm: Alarm) -> u64 {
         match alarm {
@@ -42,13 +52,14 @@ impl Debounce {
             Alarm::LossOfFrame => self.frame_millis,
             Alarm::AlarmIndication => self.indication_millis,
             Alarm::RemoteAlarm => self.remote_millis,
-            Alarm::BoardGone => 0,
+            Alarm::BoardGone | Alarm::MultiframeLost | Alarm::MultiframeRemote => 0,
         }
     }
 }
 
 impl Default for Debounce {
-    /// As the boards' users know it: 2.5 s for red and blue, 0.5 s for yellow, 5 s to clear.
+    /// 2.5 s for red and blue (T1.231, §6.2.1: 2.5 s ± 0.5 s), 0.5 s for yellow. An E1 is in service again after 5 s,
+    /// as the boards' users know it, a T1 after 10 s (T1.231, §6.2.1).
     fn default() -> Self {
         Self {
             signal_millis: 2500,
@@ -56,6 +67,7 @@ impl Default for Debounce {
             indication_millis: 2500,
             remote_millis: 500,
             clear_millis: 5000,
+            clear_t1_millis: 10_000,
         }
     }
 }

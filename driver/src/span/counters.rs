@@ -7,6 +7,8 @@
     clippy::arithmetic_side_effects
 )]
 
+use crate::framer::Mode;
+
 /// Errors since start. The framer latches 16 bits a second; these never wrap in practice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -18,6 +20,8 @@ pub struct Counters {
     pub crc_errors: u64,
     /// Frames repeated or dropped by the framer's elastic buffers.
     pub slips: u64,
+    /// Sub-multiframes of ours that the far end received with a wrong CRC-4: its E bits. G.704, §2.3.3.4.
+    pub far_errors: u64,
 }
 
 /// The framer's counters that are read every second, in the order they are read.
@@ -29,11 +33,20 @@ pub enum Latched {
     Code,
     /// CRC errors.
     Crc,
+    /// E bits: with CRC-4 alone.
+    Far,
 }
 
 impl Latched {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Frame, Self::Code, Self::Crc];
+    pub const ALL: [Self; 4] = [Self::Frame, Self::Code, Self::Crc, Self::Far];
+}
+
+impl Latched {
+    /// How many of them mean something on a line in `mode`: E bits come with CRC-4 alone.
+    pub const fn of(mode: Mode) -> usize {
+        if mode.has_crc4() { Self::ALL.len() } else { Self::ALL.len().saturating_sub(1) }
+    }
 }
 
 impl Counters {
@@ -43,6 +56,7 @@ impl Counters {
             Latched::Frame => &mut self.frame_errors,
             Latched::Code => &mut self.code_violations,
             Latched::Crc => &mut self.crc_errors,
+            Latched::Far => &mut self.far_errors,
         };
         *total = total.saturating_add(u64::from(errors));
     }

@@ -3,11 +3,13 @@
 mod alarms;
 mod clock;
 mod counters;
+mod multiframe;
 mod performance;
 mod slips;
 
 pub use alarms::{Debounce, LineHealth};
 pub use clock::{Candidate, ClockChoice, OWN, choose};
 pub use counters::{Counters, Latched};
+pub use multiframe::MultiframeHealth;
 pub use performance::{Interval, Performance, QUARTER_SECONDS, QUARTERS, Second};
 pub use slips::SlipWatch;

@@ -15,7 +15,7 @@ pub const QUARTER_SECONDS: u32 = 900;
 pub const QUARTERS: usize = 96;
 /// So many severely errored seconds in a row make a line unavailable, and as many without make it available
 /// again. G.826, annex A.
-const UNAVAILABLE_AFTER: u8 = 10;
+const UNAVAILABLE_AFTER: usize = 10;
 
 /// What happened on a line in one second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Second {
     pub slips: u32,
     /// Loss of signal or frame, or AIS, at any time of the second.
     pub defect: bool,
+    /// CRC-4 is set and the far end sends none: no CRC tells of errors.
+    pub crc4_missing: bool,
 }
 
 /// Seconds of an interval, by what they were.
@@ -66,13 +68,13 @@ impl Interval {
 
 /// Whether a second is severely errored: a defect, or the share of blocks that the framing's standard names.
 ///
-/// E1 with CRC-4: 30 % of 1,000 blocks (G.826, §4.5.2). Without: 28 wrong alignment signals (G.826, annex C). ESF:
-/// 320 CRC-6 errors; D4: 8 framing errors (T1.231, §6.5.1).
+/// E1 with CRC-4: 30 % of 1,000 blocks (G.826, §4.5.2). Without, set so or because the far end sends none: 28 wrong
+/// alignment signals (G.826, annex C). ESF: 320 CRC-6 errors; D4: 8 framing errors (T1.231, §6.5.1).
 fn is_severe(mode: Mode, second: &Second) -> bool {
     second.defect
         || match mode.framing {
-            Framing::E1 { crc4: true } => second.crc_errors >= 300,
-            Framing::E1 { crc4: false } => second.frame_errors >= 28,
+            Framing::E1 { crc4: true } if !second.crc4_missing => second.crc_errors >= 300,
+            Framing::E1 { .. } => second.frame_errors >= 28,
             Framing::Esf => second.crc_errors >= 320,
             Framing::D4 => second.frame_errors >= 8,
         }
@@ -87,9 +89,16 @@ pub struct Performance {
     at: usize,
     available: bool,
     /// Seconds in a row that speak for a change of availability.
-    run: u8,
-    /// What those counted, to be counted anew when the change comes.
-    held: Interval,
+    run: usize,
+    /// The last seconds, newest first: those of `run` are counted anew when the change comes.
+    recent: [Kind; UNAVAILABLE_AFTER],
+}
+
+/// What a second was.
+#[derive(Clone, Copy, Debug, Default)]
+struct Kind {
+    errored: bool,
+    severe: bool,
 }
 
 impl Performance {
@@ -101,8 +110,14 @@ impl Performance {
             at: 0,
             available: true,
             run: 0,
-            held: Interval::NONE,
+            recent: [Kind { errored: false, severe: false }; UNAVAILABLE_AFTER],
         }
+    }
+
+    /// The same history of a line that is set to `mode` from now on.
+    #[must_use]
+    pub const fn of(self, mode: Mode) -> Self {
+        Self { mode, ..self }
     }
 
     /// Takes one more second.
@@ -121,52 +136,58 @@ impl Performance {
             seen.unavailable = 1;
         }
         self.advance();
-        self.count(|now| now.add(&seen));
-        let speaks_for_change = severe == self.available;
-        if !speaks_for_change {
-            (self.run, self.held) = (0, Interval::NONE);
-            return;
+        self.count(0, |now| now.add(&seen));
+        self.recent.rotate_right(1);
+        if let Some(newest) = self.recent.first_mut() {
+            *newest = Kind { errored, severe };
         }
-        self.run = self.run.saturating_add(1);
-        // The seconds that make the change belong to what begins with them.
-        let held = Interval {
-            errored: u32::from(errored),
-            severely_errored: u32::from(severe),
-            ..Interval::NONE
-        };
-        self.held.add(&held);
+        let speaks_for_change = severe == self.available;
+        self.run = if speaks_for_change { self.run.saturating_add(1) } else { 0 };
         if self.run >= UNAVAILABLE_AFTER {
             self.change();
         }
     }
 
+    /// The seconds that make the change belong to what begins with them, each in its own quarter. G.826, annex A.
     fn change(&mut self) {
-        let (run, held, was_available) = (u32::from(self.run), self.held, self.available);
-        self.count(|now| {
-            if was_available {
-                now.errored = now.errored.saturating_sub(held.errored);
-                now.severely_errored = now.severely_errored.saturating_sub(held.severely_errored);
-                now.unavailable = now.unavailable.saturating_add(run);
-            } else {
-                now.unavailable = now.unavailable.saturating_sub(run);
-                now.errored = now.errored.saturating_add(held.errored);
-            }
-        });
+        let was_available = self.available;
+        for (back, kind) in (0_u32..).zip(self.recent) {
+            let earlier = usize::from(back >= self.quarter().seconds);
+            self.count(earlier, |then| {
+                if was_available {
+                    then.errored = then.errored.saturating_sub(kind.errored.into());
+                    then.severely_errored =
+                        then.severely_errored.saturating_sub(kind.severe.into());
+                    then.unavailable = then.unavailable.saturating_add(1);
+                } else {
+                    then.unavailable = then.unavailable.saturating_sub(1);
+                    then.errored = then.errored.saturating_add(kind.errored.into());
+                }
+            });
+        }
         self.available = !was_available;
-        (self.run, self.held) = (0, Interval::NONE);
+        self.run = 0;
     }
 
     /// The next quarter, when this one is full.
     fn advance(&mut self) {
         if self.quarter().seconds >= QUARTER_SECONDS {
             self.at = self.at.wrapping_add(1) % QUARTERS;
-            self.count(|now| *now = Interval::NONE);
+            self.count(0, |now| *now = Interval::NONE);
         }
     }
-    fn count(&mut self, change: impl FnOnce(&mut Interval)) {
-        if let Some(now) = self.quarters.get_mut(self.at) {
-            change(now);
+    /// Changes the quarter that runs, or one so many `earlier`.
+    fn count(&mut self, earlier: usize, change: impl FnOnce(&mut Interval)) {
+        let at = self.at.wrapping_add(QUARTERS).wrapping_sub(earlier) % QUARTERS;
+        if let Some(quarter) = self.quarters.get_mut(at) {
+            change(quarter);
         }
+    }
+    /// The quarters that are over, newest first, as far as they are kept; those before the line was watched are empty.
+    pub fn earlier(&self) -> impl Iterator<Item = Interval> {
+        let quarters =
+            (1..QUARTERS).map(|back| self.at.wrapping_add(QUARTERS).wrapping_sub(back) % QUARTERS);
+        quarters.filter_map(|at| self.quarters.get(at).copied())
     }
 
     /// The quarter of an hour that runs.
@@ -191,8 +212,14 @@ impl Performance {
 mod tests {
     use super::*;
 
-    const CLEAN: Second =
-        Second { crc_errors: 0, frame_errors: 0, code_violations: 0, slips: 0, defect: false };
+    const CLEAN: Second = Second {
+        crc_errors: 0,
+        frame_errors: 0,
+        code_violations: 0,
+        slips: 0,
+        defect: false,
+        crc4_missing: false,
+    };
     const DEAD: Second = Second { defect: true, ..CLEAN };
     const NOISY: Second = Second { crc_errors: 5, ..CLEAN };
 
@@ -245,6 +272,41 @@ mod tests {
         let ten = played(&[(20, DEAD), (10, NOISY)]);
         assert!(ten.is_available());
         assert_eq!((ten.quarter().unavailable, ten.quarter().errored), (20, 10));
+    }
+
+    /// The change comes five seconds into a quarter: five of its seconds belong there, five to the one before.
+    #[test]
+    fn each_of_the_ten_seconds_of_a_change_is_corrected_in_the_quarter_it_belongs_to() {
+        let gone = played(&[(895, CLEAN), (10, DEAD)]);
+        let [before, now] = [gone.earlier().next().unwrap_or_default(), gone.quarter()];
+        assert_eq!((before.errored, before.severely_errored, before.unavailable), (0, 0, 5));
+        assert_eq!((now.errored, now.severely_errored, now.unavailable), (0, 0, 5));
+        assert_eq!((before.seconds, now.seconds), (900, 5));
+        let back = played(&[(894, DEAD), (10, NOISY)]);
+        let [before, now] = [back.earlier().next().unwrap_or_default(), back.quarter()];
+        assert_eq!((before.errored, before.unavailable), (6, 894));
+        assert_eq!((now.errored, now.severely_errored, now.unavailable), (4, 0, 0));
+        assert_eq!((back.day().errored, back.day().unavailable), (10, 894));
+    }
+
+    #[test]
+    fn nine_seconds_across_the_edge_change_nothing() {
+        let seen = played(&[(896, CLEAN), (9, DEAD), (1, CLEAN)]);
+        let [before, now] = [seen.earlier().next().unwrap_or_default(), seen.quarter()];
+        assert_eq!((before.severely_errored, before.unavailable), (4, 0));
+        assert_eq!((now.severely_errored, now.unavailable), (5, 0));
+    }
+
+    #[test]
+    fn without_the_far_ends_crc4_wrong_alignment_signals_make_a_severe_second() {
+        let deaf = Second { crc4_missing: true, ..CLEAN };
+        let mut performance = Performance::new(Mode::e1(true));
+        for frame_errors in [27, 28] {
+            performance.second(&Second { frame_errors, ..deaf });
+            performance.second(&Second { frame_errors, ..CLEAN });
+        }
+        let seen = performance.quarter();
+        assert_eq!((seen.errored, seen.severely_errored), (4, 1));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bus::{Card, InProcess, in_process};
 use driver::framer::{Framing, Mode, bits};
-use driver::span::Debounce;
+use driver::span::{Counters, Debounce};
 use driver::{Board, BoardEvent, Line, Loopback, Settings};
 use emulator::{BoardFault, Fault, Link};
 use firmware_headers::model::{self, Model};
@@ -28,6 +28,9 @@ const MODES: [Mode; 6] = [
     // A J1 with a D-channel among channels with bits.
     Mode { j1: true, ..Mode::t1().with_bits().with_clear(1 << 24) },
 ];
+
+/// The modes every fault is tried in: signalling in a channel, in timeslot 16, and in robbed bits.
+const SERVED: [Mode; 3] = [Mode::e1(true), Mode::e1(false).with_bits(), Mode::t1().with_bits()];
 
 /// What port `port` sends on `channel` in millisecond `at`.
 fn octets(port: usize, channel: usize, at: u64) -> [u8; 8] {
@@ -107,7 +110,14 @@ struct Bench {
 
 impl Bench {
     fn new(model: &Model, mode: Mode) -> Self {
-        let mut card = emulator::Board::new(model, 1).unwrap();
+        Self::on(emulator::Board::new(model, 1).unwrap(), mode, Debounce::DEMO)
+    }
+
+    fn on(card: emulator::Board, mode: Mode, debounce: Debounce) -> Self {
+        Self::budgeted(card, mode, debounce, Settings::default().framer_budget)
+    }
+
+    fn budgeted(mut card: emulator::Board, mode: Mode, debounce: Debounce, budget: u8) -> Self {
         let ports = card.ports();
         for port in (0..ports).step_by(2) {
             let (here, there) = Link::pair();
@@ -115,10 +125,44 @@ impl Bench {
             card.plug(port + 1, Box::new(there));
         }
         let (bus, card) = in_process(card);
-        let settings = Settings { debounce: Debounce::DEMO, ..Settings::quad(ports, mode) };
+        let settings = Settings { debounce, framer_budget: budget, ..Settings::quad(ports, mode) };
         let now = Instant::seconds(1);
         let board = Board::start(bus, settings, now).unwrap();
         Self { card, board, ports, now, events: Vec::new(), line: Crossed::new(mode) }
+    }
+
+    fn counted(&self, port: usize) -> Counters {
+        self.board.counters(port).unwrap()
+    }
+    fn seconds(&self, port: usize) -> u32 {
+        self.board.performance(port).unwrap().quarter().seconds
+    }
+
+    /// The same board after `millis` without it, whole again and started anew.
+    fn plugged_back(self, millis: u64) -> Self {
+        let Self { card, board, ports, now, line, .. } = self;
+        let (past, mode) = (board.past(), line.mode);
+        drop(board);
+        card.with(emulator::Board::heal);
+        let now = now.plus_millis(millis);
+        let settings = Settings { debounce: Debounce::DEMO, ..Settings::quad(ports, mode) };
+        let mut board = Board::start(card.plug(), settings, now).unwrap();
+        board.remember(past);
+        Self { card, board, ports, now, events: Vec::new(), line }
+    }
+
+    /// As [`Bench::run`], of a host that looks every five milliseconds whatever its interrupts do.
+    fn polled(&mut self, millis: u64) {
+        for n in 0..millis {
+            self.card.millisecond();
+            self.now = self.now.plus_millis(1);
+            if self.board.wait(self.now, Duration::ZERO).unwrap() || n % 5 == 0 {
+                self.board.service(self.now, &mut self.line).unwrap();
+            }
+            while let Some(event) = self.board.poll_event() {
+                self.events.push(event);
+            }
+        }
     }
 
     fn run(&mut self, millis: u64) {
@@ -139,11 +183,30 @@ impl Bench {
         }
     }
     fn all_up(&mut self, why: &str) {
-        self.run(1500);
+        self.run(1100);
         for port in 0..self.ports {
             let status = self.board.status(port);
             assert!(status.in_service && status.alarms.is_empty(), "{why}: port {port} {status:?}");
         }
+    }
+    /// Every value the events told of a channel, in order.
+    fn told(&self, port: usize, channel: u8) -> Vec<u8> {
+        let told = self.events.iter().filter_map(|event| match *event {
+            BoardEvent::Bits { port: p, channel: c, abcd, .. } => {
+                ((p, c) == (port, channel)).then_some(abcd)
+            }
+            _ => None,
+        });
+        told.collect()
+    }
+    /// Whether the last words about a port's bits were that nothing is known of them.
+    fn told_unknown(&self, port: usize) -> bool {
+        let last = self.events.iter().rev().find_map(|event| match *event {
+            BoardEvent::Bits { port: p, .. } if p == port => Some(false),
+            BoardEvent::BitsUnknown { port: p, .. } if p == port => Some(true),
+            _ => None,
+        });
+        last == Some(true)
     }
     fn raised(&self, port: usize) -> Vec<Alarm> {
         let raised = self.events.iter().filter_map(|event| match *event {
@@ -184,6 +247,20 @@ fn signalling_bits_cross_both_ways_with_an_event_for_each_change() {
         let kept = if mode.framing == Framing::D4 { 0b1100 } else { 0b1111 };
         let mut bench = Bench::new(&model, mode);
         bench.all_up("before");
+        // What is first heard is told once, nought or not: the lines rest.
+        let rest = if mode.is_t1() { 0b0000 } else { 0b1001 };
+        let mut last = [[rest; 32]; 8];
+        for port in 0..bench.ports {
+            for channel in bits::channels(mode.framing) {
+                let expected: Vec<u8> =
+                    mode.has_bits(channel).then_some(rest).into_iter().collect();
+                assert_eq!(
+                    bench.told(port, channel),
+                    expected,
+                    "{model:?} {mode:?} {port}/{channel}"
+                );
+            }
+        }
         for round in 0..4_u8 {
             let pattern = |port: usize, channel: u8| {
                 let mixed = channel.wrapping_mul(7) ^ (port as u8).wrapping_mul(3) ^ (round * 5);
@@ -200,22 +277,18 @@ fn signalling_bits_cross_both_ways_with_an_event_for_each_change() {
             }
             bench.events.clear();
             bench.run(200);
-            for port in 0..bench.ports {
+            for (port, last) in last.iter_mut().enumerate().take(bench.ports) {
                 for channel in bits::channels(mode.framing).filter(|&c| mode.has_bits(c)) {
                     let sent = pattern(port ^ 1, channel) & kept;
                     let heard = bench.board.bits(port, channel);
                     assert_eq!(heard, Some(sent), "{model:?} {mode:?} {port}/{channel}");
-                    let told = bench.events.iter().rev().find_map(|event| match *event {
-                        BoardEvent::Bits { port: p, channel: c, abcd, .. } => {
-                            ((p, c) == (port, channel)).then_some(abcd)
-                        }
-                        _ => None,
-                    });
-                    assert!(told.is_none_or(|abcd| abcd == sent), "the last event is the state");
+                    let before = &mut last[usize::from(channel)];
+                    let expected: Vec<u8> = (*before != sent).then_some(sent).into_iter().collect();
+                    *before = sent;
+                    let told = bench.told(port, channel);
+                    assert_eq!(told, expected, "{model:?} {mode:?} {port}/{channel}");
                 }
             }
-            let told = bench.events.iter().filter(|e| matches!(e, BoardEvent::Bits { .. })).count();
-            assert!(told >= bench.ports * 12, "{told} events");
             assert_eq!(bench.board.stats().events_lost, 0);
         }
         assert!(!bench.board.set_bits(0, 32, 0) && !bench.board.set_bits(8, 1, 1));
@@ -243,9 +316,16 @@ fn line_faults(mode: Mode) -> Vec<(Fault, Option<Alarm>, Option<Alarm>)> {
         (Fault::Cut, Some(Alarm::LossOfSignal), Some(Alarm::LossOfSignal)),
         (Fault::BitErrors(1e-4), None, None),
         (Fault::Slip, None, None),
+        (Fault::SlipSkipped, None, None),
     ];
     if mode.has_crc4() {
         all.push((Fault::NoMultiframe, None, None));
+        all.push((Fault::CrcErrors(50), None, None));
+    }
+    if mode.associated && !mode.is_t1() {
+        let [lost, remote] = [Alarm::MultiframeLost, Alarm::MultiframeRemote].map(Some);
+        all.push((Fault::DeadTimeslot16, lost, remote));
+        all.push((Fault::MultiframeAlarm, remote, None));
     }
     all
 }
@@ -253,36 +333,83 @@ fn line_faults(mode: Mode) -> Vec<(Fault, Option<Alarm>, Option<Alarm>)> {
 #[test]
 fn every_fault_of_a_line_on_every_layout_is_told_and_leaves_the_others_alone() {
     for model in layouts() {
-        for mode in [Mode::e1(true), Mode::t1()] {
+        for mode in SERVED {
             let mut bench = Bench::new(&model, mode);
             bench.all_up("before");
             for (fault, here, there) in line_faults(mode) {
                 let port = bench.ports - 1;
+                let before = bench.counted(port);
                 bench.events.clear();
                 bench.card.with(|card| card.inject(port, fault));
                 bench.run(1000);
                 let what = format!("{fault:?} on {model:?}");
                 assert_eq!(bench.raised(port), here.into_iter().collect::<Vec<_>>(), "{what}");
-                assert_eq!(bench.raised(port ^ 1), there.into_iter().collect::<Vec<_>>(), "{what}");
+                // Who does not hear our frames hears no multiframe either, and says so too.
+                let too = (mode.associated && !mode.is_t1() && there == Some(Alarm::RemoteAlarm))
+                    .then_some(Alarm::MultiframeRemote);
+                let there: Vec<_> = there.into_iter().chain(too).collect();
+                assert_eq!(bench.raised(port ^ 1), there, "{what}");
                 let dead = here.is_some_and(|alarm| alarm != Alarm::RemoteAlarm);
                 assert_eq!(bench.board.status(port).in_service, !dead, "{what}");
+                let deaf = matches!(
+                    fault,
+                    Fault::LossOfSignal
+                        | Fault::LossOfFrame
+                        | Fault::AlarmIndication
+                        | Fault::Cut
+                        | Fault::DeadTimeslot16
+                );
+                if mode.associated {
+                    let known = bench.board.bits(port, 1).is_some();
+                    assert_eq!((known, bench.told_unknown(port)), (!deaf, deaf), "{what}");
+                }
                 for other in 0..bench.ports - 2 {
                     assert_eq!(bench.raised(other), [], "{what}: port {other}");
                     assert!(bench.board.status(other).in_service);
                 }
                 bench.card.with(|card| card.repair(port));
                 bench.all_up(&what);
+                // The second that was running is read as well.
+                bench.run(300);
+                judge_counters(fault, mode, before, bench.counted(port), &what);
+                assert!(!bench.board.crc4_missing(port), "{what}");
+                if mode.associated && deaf {
+                    assert_eq!(bench.told(port, 1).len(), 1, "{what}: told anew");
+                }
             }
-            let seen = bench.board.status(bench.ports - 1);
-            assert!(seen.slips >= 1 && seen.code_violations > 10, "{seen:?}");
         }
+    }
+}
+
+/// What a fault of a second leaves in the counters: that, and nothing besides.
+fn judge_counters(fault: Fault, mode: Mode, before: Counters, after: Counters, what: &str) {
+    let slips = after.slips - before.slips;
+    let crc = after.crc_errors - before.crc_errors;
+    let code = after.code_violations - before.code_violations;
+    let frames = after.frame_errors - before.frame_errors;
+    match fault {
+        Fault::Slip | Fault::SlipSkipped => {
+            assert_eq!((slips, crc, code, frames), (1, 0, 0, 0), "{what}")
+        }
+        Fault::CrcErrors(a_second) => {
+            assert_eq!(crc, a_second.into(), "{what}");
+            assert_eq!((slips, code, frames), (0, 0, 0), "{what}");
+        }
+        // 1e-4 of two million bits is two hundred; seven of 512 stand in a frame alignment signal.
+        Fault::BitErrors(_) => {
+            assert!((60..=300).contains(&code), "{what}: {code}");
+            assert!(frames <= 10, "{what}: {frames}");
+            assert_eq!(crc > 20, mode.has_crc4(), "{what}: {crc}");
+            assert_eq!(slips, 0, "{what}");
+        }
+        _ => assert_eq!((slips, crc, code), (0, 0, 0), "{what}"),
     }
 }
 
 #[test]
 fn every_fault_of_a_board_on_every_layout_ends_without_a_restart() {
-    for model in layouts() {
-        let mut bench = Bench::new(&model, Mode::e1(true));
+    for (model, mode) in layouts().iter().flat_map(|m| SERVED.map(|mode| (*m, mode))) {
+        let mut bench = Bench::new(&model, mode);
         bench.all_up("before");
         for fault in [
             BoardFault::MissedInterrupts(3),
@@ -319,9 +446,10 @@ fn every_fault_of_a_board_on_every_layout_ends_without_a_restart() {
 
 #[test]
 fn a_pulled_board_is_gone_on_every_layout_and_says_so_once() {
-    for model in layouts() {
-        let mut bench = Bench::new(&model, Mode::e1(true));
+    for (model, mode) in layouts().iter().flat_map(|m| SERVED.map(|mode| (*m, mode))) {
+        let mut bench = Bench::new(&model, mode);
         bench.all_up("before");
+        bench.run(1200);
         bench.events.clear();
         bench.card.with(|card| card.fail(BoardFault::Pulled));
         bench.card.millisecond();
@@ -336,7 +464,124 @@ fn a_pulled_board_is_gone_on_every_layout_and_says_so_once() {
         for port in 0..bench.ports {
             assert_eq!(bench.raised(port), [Alarm::BoardGone], "{model:?}");
         }
+        let seen = bench.board.performance(0).unwrap().quarter().seconds;
+        assert!((1..=3).contains(&seen), "{seen} seconds");
+        let mut bench = bench.plugged_back(30_000);
+        bench.all_up(&format!("{model:?} in {mode:?}, plugged back"));
+        bench.line.forget();
+        bench.run(100);
+        assert_eq!(bench.line.bad, [0; 8], "{model:?} in {mode:?}, plugged back");
+        // The thirty seconds without the board were no seconds of service.
+        let now = bench.board.performance(0).unwrap().quarter();
+        assert!((29..=31).contains(&now.unavailable), "{now:?}");
+        assert!(now.seconds >= seen + 30, "{now:?}");
     }
+}
+
+/// A board without GCR.VIS: its masks are opened, and everything is told as by one that has it.
+#[test]
+fn a_framer_that_shows_nothing_masked_is_served_by_its_interrupts() {
+    for (model, mode) in [
+        (model::TE410P_GEN5, Mode::e1(true)),
+        (model::TE410P_GEN2, Mode::e1(false).with_bits()),
+        (model::TE820, Mode::t1().with_bits()),
+    ] {
+        for budget in [8, 1] {
+            let card = emulator::Board::new(&model, 1).unwrap().without_masked_causes();
+            let mut bench = Bench::budgeted(card, mode, Debounce::DEMO, budget);
+            bench.run(4000);
+            bench.all_up("before");
+            let what = format!("{model:?} {mode:?} {budget}");
+            assert_eq!(bench.board.masked_causes_show(), Some(false), "{what}");
+            let (before, seconds) = (bench.counted(1), bench.seconds(1));
+            bench.card.with(|card| card.inject(1, Fault::Slip));
+            bench.run(10_000);
+            bench.card.with(|card| card.inject(1, Fault::SlipSkipped));
+            bench.run(2000);
+            assert_eq!(bench.counted(1).slips - before.slips, 2, "{what}");
+            assert!((11..=13).contains(&(bench.seconds(1) - seconds)), "{what}");
+            bench.events.clear();
+            if mode.associated {
+                assert!(bench.board.set_bits(0, 5, 0b0101));
+                bench.run(100);
+                assert_eq!(bench.told(1, 5), [0b0101], "{what}");
+            }
+            let stats = bench.board.stats();
+            bench.run(1000);
+            let more = bench.board.stats().interrupts - stats.interrupts;
+            assert!((1000..1400).contains(&more), "{what}: {more} interrupts in 1000 ms");
+            bench.line.forget();
+            bench.run(200);
+            assert_eq!(bench.line.bad, [0; 8], "{what}");
+        }
+    }
+    let mut bench = Bench::new(&model::TE410P_GEN5, Mode::e1(true));
+    bench.run(1500);
+    assert_eq!(bench.board.masked_causes_show(), Some(true));
+}
+
+/// The board works, and its INTx line leads nowhere: said after a second, and that it is mended.
+#[test]
+fn milliseconds_without_their_interrupts_are_told() {
+    for model in [model::TE410P_GEN5, model::TE410P_GEN2] {
+        let mut bench = Bench::new(&model, Mode::e1(true));
+        bench.all_up("before");
+        let arrivals = |bench: &Bench| -> Vec<bool> {
+            let told = bench.events.iter().filter_map(|event| match *event {
+                BoardEvent::Interrupts { arrive, .. } => Some(arrive),
+                _ => None,
+            });
+            told.collect()
+        };
+        assert!(bench.board.interrupts_arrive() && arrivals(&bench).is_empty());
+        bench.card.with(|card| card.fail(BoardFault::DeadInterrupt));
+        let before = bench.board.stats();
+        // A thread whose interrupts stop looks all the same.
+        bench.polled(4000);
+        assert_eq!(arrivals(&bench), [false], "{model:?}");
+        assert!(!bench.board.interrupts_arrive());
+        let lost = bench.board.stats().lost_millis - before.lost_millis;
+        // Before the ring, four milliseconds of five go while nobody looks.
+        let expected = if model.generation < 5 { 3180..=3200 } else { 0..=0 };
+        assert!(expected.contains(&lost), "{model:?}: {lost}");
+        bench.card.with(emulator::Board::heal);
+        bench.run(100);
+        assert_eq!(arrivals(&bench), [false, true], "{model:?}");
+        assert!(bench.board.interrupts_arrive());
+    }
+}
+
+/// Seconds in which DMA stands are seconds, and those of a dead line.
+#[test]
+fn seconds_pass_while_the_board_stands_still() {
+    let mut bench = Bench::new(&model::TE410P_GEN5, Mode::e1(true));
+    bench.all_up("before");
+    let before = bench.seconds(0);
+    bench.card.with(|card| card.fail(BoardFault::FrozenClock));
+    bench.run(20_000);
+    bench.card.with(emulator::Board::heal);
+    bench.all_up("after");
+    let seen = bench.board.performance(0).unwrap();
+    assert!((19..=22).contains(&(bench.seconds(0) - before)), "{:?}", seen.quarter());
+    assert!((18..=22).contains(&seen.quarter().unavailable), "{:?}", seen.quarter());
+}
+
+/// A far end that begins to send CRC-4 is supervised from then on; its E bits tell of our errors.
+#[test]
+fn crc4_is_looked_for_again_and_e_bits_are_counted() {
+    let mut bench = Bench::new(&model::TE410P_GEN5, Mode::e1(true));
+    bench.card.with(|card| card.inject(1, Fault::NoMultiframe));
+    bench.run(3000);
+    assert!(bench.board.crc4_missing(1) && bench.board.status(1).in_service);
+    bench.card.with(|card| card.repair(1));
+    bench.run(500);
+    assert!(!bench.board.crc4_missing(1));
+    bench.card.with(|card| card.inject(1, Fault::CrcErrors(40)));
+    bench.run(4000);
+    let (near, far) = (bench.counted(1).crc_errors, bench.counted(0).far_errors);
+    assert!((80..=160).contains(&near), "{near}");
+    assert!(near.abs_diff(far) <= 45, "{near} here, {far} told there");
+    assert_eq!((bench.counted(0).crc_errors, bench.counted(1).far_errors), (0, 0));
 }
 
 #[test]

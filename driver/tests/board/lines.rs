@@ -97,6 +97,33 @@ fn each_fault_of_a_line_raises_its_alarm_in_time_and_only_on_its_port() {
     }
 }
 
+/// T1.231, §6.2.1: a failure is declared after 2.5 s and over 10 s after its end. G.732 has no such times; an E1 has
+/// the boards' own, 2.5 s and 5 s.
+#[test]
+fn an_e1_is_in_service_five_seconds_after_a_failure_and_a_t1_ten() {
+    for (mode, back) in [(Mode::e1(true), 5000), (Mode::t1(), 10_000)] {
+        for fault in [Fault::LossOfSignal, Fault::LossOfFrame, Fault::AlarmIndication] {
+            let mut bench = Bench::looped(Settings::quad(PORTS, mode));
+            let mut prover = Prover { compare_from: u64::MAX, ..Prover::looped(0) };
+            bench.run(1000, &mut prover);
+            bench.events.clear();
+            let broken = bench.now;
+            bench.card.with(|card| assert!(card.inject(1, fault)));
+            bench.run(3000, &mut prover);
+            assert_once_within(
+                &when(&bench, broken, service_at(1, false)),
+                2500,
+                2500 + POLL_MILLIS,
+            );
+            bench.card.with(|card| assert!(card.repair(1)));
+            let mended = bench.now;
+            bench.run(back + 500, &mut prover);
+            let until = back + 2 * POLL_MILLIS + 50;
+            assert_once_within(&when(&bench, mended, service_at(1, true)), back, until);
+        }
+    }
+}
+
 #[test]
 fn a_glitch_shorter_than_its_time_leaves_no_trace() {
     let mut bench = Bench::looped(Settings { debounce: Debounce::default(), ..settings() });

@@ -162,6 +162,34 @@ fn a_millisecond_touches_intr_and_ring_and_the_framer_within_its_budget() {
     }
 }
 
+/// What the framer's signalling registers hold after a reset is not known: each one that is sent is written before the
+/// board runs.
+#[test]
+fn every_signalling_register_that_is_sent_is_written_at_the_start() {
+    let framings = [(Mode::e1(true), 16, 0x99), (Mode::t1(), 12, 0x00)];
+    let d4 = Mode { framing: driver::framer::Framing::D4, ..Mode::t1() };
+    for (mode, registers, idle) in framings.into_iter().chain([(d4, 12, 0x00)]) {
+        let (bus, card) = looped_card();
+        let settings = Settings::quad(4, mode.with_bits());
+        let bench = Bench::on(Trace::new(bus, 100_000), card, settings);
+        let (mut data, mut written) = (0, Vec::new());
+        for (at, value) in bench.board.bus().taken().iter().filter_map(board_write) {
+            if at == regs::LDATA.offset {
+                data = value;
+            }
+            let framer = regs::LADDR_FRAMER | regs::LADDR_WRITE;
+            if at == regs::LADDR.offset && value & framer == framer && value & 0xF0 == 0x70 {
+                written.push((value >> 8 & 3, value & 0xF, data));
+            }
+        }
+        let word = |register| if !mode.is_t1() && register == 0 { 0x0B } else { idle };
+        let expected: Vec<_> = (0..4)
+            .flat_map(|port| (0..registers).map(move |register| (port, register, word(register))))
+            .collect();
+        assert_eq!(written, expected, "{mode:?}");
+    }
+}
+
 #[test]
 fn a_stopped_board_is_left_at_rest() {
     let mut bench = Bench::looped(settings());

@@ -13,6 +13,23 @@ pub enum Alarm {
     RemoteAlarm,
     /// The board is gone or unusable.
     BoardGone,
+    /// Timeslot 16 has no signalling multiframe: no channel's bits are known. G.732, §5.2.
+    MultiframeLost,
+    /// The far end has no signalling multiframe of ours (bit Y): it does not know our bits. G.732, §5.3.
+    MultiframeRemote,
+}
+
+impl Alarm {
+    /// All of them, in their order.
+    pub const ALL: [Self; 7] = [
+        Self::LossOfSignal,
+        Self::LossOfFrame,
+        Self::AlarmIndication,
+        Self::RemoteAlarm,
+        Self::BoardGone,
+        Self::MultiframeLost,
+        Self::MultiframeRemote,
+    ];
 }
 
 /// A set of alarms.
@@ -24,6 +41,11 @@ impl Alarms {
     pub const NONE: Self = Self(0);
     const fn bit(alarm: Alarm) -> u8 {
         1 << alarm as u8
+    }
+    /// The alarms of either.
+    #[must_use]
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
     }
     /// With `alarm` in or out.
     #[must_use]
@@ -40,10 +62,7 @@ impl Alarms {
     }
     /// The raised alarms in the order of [`Alarm`].
     pub fn iter(self) -> impl Iterator<Item = Alarm> {
-        use Alarm::*;
-        [LossOfSignal, LossOfFrame, AlarmIndication, RemoteAlarm, BoardGone]
-            .into_iter()
-            .filter(move |&a| self.has(a))
+        Alarm::ALL.into_iter().filter(move |&a| self.has(a))
     }
 }
 
@@ -59,7 +78,8 @@ pub struct LineMode {
 pub struct SpanStatus {
     /// Raised alarms, after their debounce.
     pub alarms: Alarms,
-    /// The span may carry calls: no red or blue alarm, and not in recovery.
+    /// The span may carry calls: no red or blue alarm, not in recovery, and its signalling multiframe understood
+    /// both ways where there is one.
     pub in_service: bool,
     /// Bit errors the CRC found since start.
     pub crc_errors: u64,

@@ -61,7 +61,7 @@ impl Fpga {
         Self {
             layout,
             jumpers,
-            framer: Framer::new(layout.framer_ports),
+            framer: Framer::new(layout.framer_ports, layout.shows_masked),
             receive_address: 0,
             transmit_address: 0,
             count: 0,

@@ -9,9 +9,9 @@
 
 use tdm::{Alarm, Block, Law, Rng, SAMPLES, SampleTime, TIMESLOTS};
 
-use crate::fault::{Fault, LineFaults};
+use crate::fault::{Fault, LineFaults, Slip};
 use crate::framer::{Arrived, Port};
-use crate::{FarEnd, Signal};
+use crate::{FarEnd, Framing, Signal};
 
 /// What a framer without frames gives its system side, and the highway without a driver.
 pub(crate) const NOTHING: [[u8; TIMESLOTS]; SAMPLES] = [[0xFF; TIMESLOTS]; SAMPLES];
@@ -85,13 +85,25 @@ impl Wire {
             self.arriving = leaving;
             self.received.octets = self.sent.octets;
         }
-        if self.faults.take_slip() {
-            // The first frame of the millisecond twice, the last one not at all.
-            self.received.octets.copy_within(0..SAMPLES - 1, 1);
-            port.slip();
-        }
         let mut arrived = Arrived::default();
         let (received, framing) = (&mut self.received, port.framing().unwrap_or_default());
+        match self.faults.take_slip() {
+            // The first frame of the millisecond twice, the last one not at all.
+            Some(slip @ Slip::Repeated) => {
+                received.octets.copy_within(0..SAMPLES - 1, 1);
+                port.slip(slip);
+            }
+            // The first frame not at all; in place of the next millisecond's first, the last one again.
+            Some(slip @ Slip::Skipped) => {
+                received.octets.copy_within(1..SAMPLES, 0);
+                port.slip(slip);
+            }
+            None => {}
+        }
+        if framing == Framing::E1 {
+            self.faults.break_timeslot_16(received);
+        }
+        arrived.wrong_crc = self.faults.wrong_crc();
         self.faults.bit_errors(port.milli_bits(), |bit| arrived.wrong_bit(framing, bit, received));
         port.receive(self.arriving, arrived, received);
         self.looped.octets = received.octets;

@@ -10,6 +10,7 @@
     clippy::arithmetic_side_effects
 )]
 
+use firmware_headers::falc;
 use tdm::{Block, SAMPLES};
 
 /// Frames of a multiframe, and signalling registers.
@@ -19,6 +20,10 @@ const TIMESLOT: usize = 16;
 const ALIGNMENT: u8 = 0xF0;
 /// Wrong alignment signals in a row that lose the multiframe. G.732, §5.2.
 const MISSES_MAX: u8 = 2;
+/// So few zeros in each of so many multiframes are all ones. G.775, §5.2.
+const AIS_ZEROS_MAX: u32 = 3;
+const AIS_MULTIFRAMES: u8 = 2;
+const MULTIFRAME_BITS: u32 = FRAMES as u32 * u8::BITS;
 
 /// Which half of the multiframe the next millisecond sends.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,6 +32,10 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
+    /// A multiframe begins with the next millisecond.
+    pub(crate) fn begins(&self) -> bool {
+        !self.second_half
+    }
     /// Overwrites timeslot 16 with the next eight frames of `registers`.
     pub(crate) fn fill(&mut self, registers: &[u8], block: &mut Block) {
         let first = if self.second_half { SAMPLES } else { 0 };
@@ -51,15 +60,47 @@ pub(crate) struct Receiver {
     pub registers: [u8; FRAMES],
     /// Bit n: RS(n + 1) changed since that was read.
     pub changed: u16,
+    /// Frames and zero bits since the last multiframe's length was judged, and how it was.
+    frames: u32,
+    zeros: u32,
+    all_ones: u8,
+    all_zeros: bool,
+    last_octet: u8,
 }
 
 impl Receiver {
-    pub(crate) fn is_aligned(&self) -> bool {
+    #[cfg(test)]
+    fn is_aligned(&self) -> bool {
         self.aligned
+    }
+    /// What is wrong, as bits of FRS1.
+    pub(crate) fn alarms(&self) -> u8 {
+        let when = |on: bool, bit: u8| if on { bit } else { 0 };
+        let far = self.registers.first().is_some_and(|word| word & falc::XS1_Y != 0);
+        when(!self.aligned, falc::FRS1_TS16LFA)
+            | when(self.all_ones >= AIS_MULTIFRAMES, falc::FRS1_TS16AIS)
+            | when(self.all_zeros, falc::FRS1_TS16LOS)
+            | when(self.aligned && far, falc::FRS1_TS16RA)
     }
     /// Searches anew; the registers keep what they had.
     pub(crate) fn lose(&mut self) {
         (self.next, self.aligned, self.misses) = (None, false, 0);
+        (self.frames, self.zeros, self.all_ones, self.all_zeros) = (0, 0, 0, false);
+    }
+    /// Ones and zeros of a multiframe's length, wherever it begins. G.775, §5.2; G.732, §5.2.
+    fn weigh(&mut self, octet: u8) {
+        self.frames = self.frames.wrapping_add(1);
+        self.zeros = self.zeros.wrapping_add(octet.count_zeros());
+        if self.frames < FRAMES as u32 {
+            return;
+        }
+        let few = self.zeros <= AIS_ZEROS_MAX;
+        self.all_ones = if few { self.all_ones.saturating_add(1) } else { 0 };
+        self.all_zeros = self.zeros == MULTIFRAME_BITS;
+        (self.frames, self.zeros) = (0, 0);
+        if self.all_zeros {
+            (self.next, self.aligned, self.misses) = (None, false, 0);
+        }
     }
     /// Reads a millisecond. Whether a signalling bit changed.
     pub(crate) fn millisecond(&mut self, block: &Block) -> bool {
@@ -71,9 +112,12 @@ impl Receiver {
     }
 
     fn frame(&mut self, octet: u8) -> bool {
+        self.weigh(octet);
         let aligning = octet & ALIGNMENT == 0;
+        let before = core::mem::replace(&mut self.last_octet, octet);
         let Some(frame) = self.next else {
-            if aligning {
+            // Behind an octet with a one at least: all zeros are no multiframe. G.732, §5.2.
+            if aligning && before != 0 {
                 self.arriving = [octet; FRAMES];
                 self.next = Some(1);
             }

@@ -15,6 +15,7 @@ use super::hdlc::{Hdlc, Mode};
 use super::receiver::{ALIGNMENTS, Receiver, Search};
 use super::robbed::CHANNELS;
 use super::signalling::{Signalling, Way};
+use crate::fault::Slip;
 use crate::{Errors, Frames, Framing, Signal};
 
 /// Interrupt status registers of a port.
@@ -29,11 +30,16 @@ const TS0_SERVICE: u8 = 0xDF;
 /// The A bit in [`TS0_SERVICE`].
 const TS0_REMOTE_ALARM: u8 = 0x20;
 
+/// What a signalling register holds that nobody wrote.
+const UNWRITTEN_BITS: u8 = 0x5A;
+
 /// What is wrong with a millisecond that arrived.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Arrived {
     wrong_alignments: [bool; ALIGNMENTS],
     wrong_bits: u32,
+    /// Its CRC is wrong, and nothing else.
+    pub wrong_crc: bool,
 }
 
 impl Arrived {
@@ -102,11 +108,13 @@ pub(crate) struct Port {
     hdlc: Hdlc,
     /// Ports of the chip: they share one highway.
     ports: usize,
+    /// GCR.VIS has an effect.
+    shows_masked: bool,
 }
 
 impl Port {
-    /// As after a reset, on a chip of so many ports.
-    pub(crate) fn new(ports: usize) -> Self {
+    /// As after a reset, on a chip of so many ports. `shows_masked`: GCR.VIS lets masked causes be seen.
+    pub(crate) fn new(ports: usize, shows_masked: bool) -> Self {
         let mut port = Self {
             written: [0; falc::PORT_REGISTERS],
             receiver: Receiver::default(),
@@ -121,8 +129,14 @@ impl Port {
             signalling: Signalling::default(),
             hdlc: Hdlc::default(),
             ports,
+            shows_masked,
         };
         port.mask_everything();
+        // Nobody knows what is sent before it is written, but the word of the multiframe: boards whose driver leaves it
+        // alone have one.
+        for at in 1..cas::FRAMES as u8 {
+            port.store((falc::XS1.offset as u8).wrapping_add(at), UNWRITTEN_BITS);
+        }
         port
     }
     fn mask_everything(&mut self) {
@@ -263,8 +277,7 @@ impl Port {
         bits.reverse_bits().wrapping_shr(7)
     }
     fn signalling_alarm(&self) -> u8 {
-        let lost = self.signalling_way() == Way::Timeslot16 && !self.signalling.is_aligned();
-        if lost { falc::FRS1_TS16LFA } else { 0 }
+        if self.signalling_way() == Way::Timeslot16 { self.signalling.alarms() } else { 0 }
     }
     fn hdlc_mode(&self) -> Mode {
         let slots = |first: u32| {
@@ -300,8 +313,8 @@ impl Port {
     fn raise(&mut self, register: u32, causes: u8) {
         let n = register.wrapping_sub(falc::ISR0.offset);
         let mask = self.stored(falc::IMR0.offset.wrapping_add(n));
-        let visible =
-            if self.has(falc::GCR.offset, falc::GCR_VIS) { causes } else { causes & !mask };
+        let shows = self.shows_masked && self.has(falc::GCR.offset, falc::GCR_VIS);
+        let visible = if shows { causes } else { causes & !mask };
         if let Some(latched) = self.causes.get_mut(n as usize) {
             *latched |= visible;
         }
@@ -357,9 +370,15 @@ impl Port {
         if heard.changed {
             self.raise(falc::ISR0.offset, falc::ISR0_CASC);
         }
-        if heard.lost {
-            self.raise(falc::ISR3.offset, falc::ISR3_LMFA16);
+        let mut causes = 0;
+        for (alarm, cause) in [
+            (falc::FRS1_TS16LFA, falc::ISR3_LMFA16),
+            (falc::FRS1_TS16AIS, falc::ISR3_AIS16),
+            (falc::FRS1_TS16RA, falc::ISR3_RA16),
+        ] {
+            causes |= if heard.alarmed & alarm != 0 { cause } else { 0 };
         }
+        self.raise(falc::ISR3.offset, causes);
     }
 
     /// LIM0.LL: what is sent comes back as received.
@@ -427,7 +446,8 @@ impl Port {
         self.running.framing = add(self.running.framing, framing);
         self.note(framing > 0, falc::ESM_FER);
         if self.receiver.has_multiframe() {
-            let crc = u32::from(errors.crc).max(u32::from(arrived.wrong_bits > 0));
+            let wrong = arrived.wrong_bits > 0 || arrived.wrong_crc;
+            let crc = u32::from(errors.crc).max(u32::from(wrong));
             self.running.crc = add(self.running.crc, crc);
             self.running.far = add(self.running.far, u32::from(frames.far_errors));
             self.crc_was_wrong = crc > 0;
@@ -490,10 +510,14 @@ impl Port {
         }
     }
 
-    /// A frame was repeated.
-    pub(crate) fn slip(&mut self) {
+    /// A frame was repeated, or skipped.
+    pub(crate) fn slip(&mut self, slip: Slip) {
         self.note(true, falc::ESM_SLIP);
-        self.raise(falc::ISR3.offset, falc::ISR3_RSN);
+        let cause = match slip {
+            Slip::Repeated => falc::ISR3_RSN,
+            Slip::Skipped => falc::ISR3_RSP,
+        };
+        self.raise(falc::ISR3.offset, cause);
     }
 
     /// A second of the board's clock has passed.

@@ -34,6 +34,8 @@ pub(crate) struct Signalling {
     sender: cas::Sender,
     /// Where the next millisecond that is sent stands in its superframe.
     at: u8,
+    /// What leaves until the multiframe ends: registers take effect where the next begins.
+    leaving: [u8; cas::FRAMES],
     timeslot_16: cas::Receiver,
     robbed: robbed::Receiver,
     robs: bool,
@@ -43,7 +45,8 @@ pub(crate) struct Signalling {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Heard {
     pub changed: bool,
-    pub lost: bool,
+    /// Alarms of timeslot 16 that began, as bits of FRS1.
+    pub alarmed: u8,
 }
 
 impl Signalling {
@@ -53,11 +56,19 @@ impl Signalling {
     }
     /// Puts the bits of `registers` (XS1 to XS16) into a millisecond that leaves.
     pub(crate) fn send(&mut self, way: Way, registers: &[u8], block: &mut Block) {
+        let begins = match way {
+            Way::None => false,
+            Way::Timeslot16 => self.sender.begins(),
+            Way::Robbed { .. } => self.at == 0,
+        };
+        if begins {
+            self.leaving.iter_mut().zip(registers).for_each(|(to, &from)| *to = from);
+        }
         match way {
             Way::None => {}
-            Way::Timeslot16 => self.sender.fill(registers, block),
+            Way::Timeslot16 => self.sender.fill(&self.leaving, block),
             Way::Robbed { framing, clear } => {
-                robbed::rob(framing, self.at, registers, clear, block);
+                robbed::rob(framing, self.at, &self.leaving, clear, block);
             }
         }
         self.at = self.at.wrapping_add(SAMPLES as u8) % robbed::FRAMES;
@@ -72,23 +83,24 @@ impl Signalling {
         };
         match way {
             Way::None => {
-                *self = Self { sender: self.sender, at: self.at, ..Self::default() };
+                let (sender, at, leaving) = (self.sender, self.at, self.leaving);
+                *self = Self { sender, at, leaving, ..Self::default() };
                 Heard::default()
             }
             Way::Timeslot16 => {
-                let was_aligned = self.timeslot_16.is_aligned();
+                let before = self.timeslot_16.alarms();
                 let changed = self.timeslot_16.millisecond(block);
-                Heard { changed, lost: was_aligned && !self.timeslot_16.is_aligned() }
+                Heard { changed, alarmed: self.timeslot_16.alarms() & !before }
             }
             Way::Robbed { framing, clear } => {
                 let changed = self.robbed.millisecond(framing, frames.at, clear, block);
-                Heard { changed, lost: false }
+                Heard { changed, alarmed: 0 }
             }
         }
     }
-    /// Timeslot 16 has its multiframe.
-    pub(crate) fn is_aligned(&self) -> bool {
-        self.timeslot_16.is_aligned()
+    /// What is wrong with timeslot 16, as bits of FRS1.
+    pub(crate) fn alarms(&self) -> u8 {
+        self.timeslot_16.alarms()
     }
     /// RSP1 and RSP2: which registers changed since they were read.
     pub(crate) fn changed(&self) -> [u8; 2] {
