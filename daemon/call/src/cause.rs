@@ -30,6 +30,7 @@ impl Cause {
     pub const CHANNEL_NOT_AVAILABLE: Self = Self(44);
     pub const INCOMPATIBLE_DESTINATION: Self = Self(88);
     pub const INVALID_CALL_REFERENCE: Self = Self(81);
+    pub const CHANNEL_DOES_NOT_EXIST: Self = Self(82);
     pub const MANDATORY_ELEMENT_MISSING: Self = Self(96);
     pub const UNKNOWN_MESSAGE: Self = Self(97);
     pub const MESSAGE_NOT_COMPATIBLE: Self = Self(98);
@@ -38,6 +39,17 @@ impl Cause {
     pub const MESSAGE_NOT_COMPATIBLE_STATE: Self = Self(101);
     pub const TIMER_EXPIRY: Self = Self(102);
     pub const INTERWORKING: Self = Self(127);
+}
+
+impl Cause {
+    /// Whether a far end that refuses a call with it finds fault with what we send: our number format, a service we
+    /// have not got there, or a message it cannot read. Dialling again gets the same; a person must look. Q.850.
+    pub const fn is_our_configuration(self) -> bool {
+        matches!(
+            self.0,
+            5 | 8..=11 | 29 | 49 | 50 | 52 | 53 | 57 | 58 | 62 | 63 | 65 | 66 | 69 | 70 | 79 | 81..=86 | 91..=101 | 103..=111
+        )
+    }
 }
 
 impl fmt::Display for Cause {

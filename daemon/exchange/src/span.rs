@@ -330,7 +330,11 @@ impl Span {
                 self.failed = self.failed.with(timeslot, false);
             }
             // Nobody here shows names, and the scenario's dialect has no maintenance messages.
-            Event::Named { .. } | Event::Service { .. } => {}
+            Event::Named { .. }
+            | Event::Service { .. }
+            | Event::Refused { .. }
+            | Event::Failed { .. }
+            | Event::RestartUnanswered { .. } => {}
             Event::ChannelFailed { timeslot } => self.failed = self.failed.with(timeslot, true),
         }
     }

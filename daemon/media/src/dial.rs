@@ -246,13 +246,11 @@ impl Media {
             && leg.answered.is_none()
             && leg.alerted.is_none()
             && leg.end.is_none_or(|end| end.note.is_none())
-            && clearing.by_far_end
             && (glare || displaced_34 || (refused.contains(&clearing.cause) && !leg.settled))
     }
 
     /// Tries a collided call at once on another channel, unnoticed. `false`: no more tries, or no channel.
     pub(crate) fn dial_again(&mut self, id: LegId) -> bool {
-        let (now, guard) = (self.now, self.settings.timing.guard_millis);
         let retries = usize::from(self.settings.limits.glare_retries);
         let Some(leg) = self.legs.get(&id) else { return false };
         let mut collisions = leg.dialled.collisions.clone();
@@ -260,11 +258,11 @@ impl Media {
         if collisions.len() > retries || !self.lease.may_dial() {
             return false;
         }
-        let Some(group) = self.groups.get(leg.group) else { return false };
-        let Some((span, timeslot)) = group.hunt(&self.spans, now, guard, &collisions) else {
+        let old = leg.clone();
+        let Some((group, span, timeslot)) = self.another_channel(old.group, &collisions) else {
             return false;
         };
-        let old = leg.clone();
+        self.change_group(id, group);
         self.give_back(&old);
         self.keys.remove(&(old.span, old.key));
         let Some(on) = self.spans.get_mut(span) else { return false };
@@ -289,6 +287,41 @@ impl Media {
         self.counters.glare_retries += 1;
         self.order_call(id);
         true
+    }
+
+    /// A channel for a call that collided: of its group, else of one the group overflows into that has room.
+    fn another_channel(
+        &self,
+        first: usize,
+        collisions: &[tdm::Channel],
+    ) -> Option<(usize, usize, Timeslot)> {
+        let (now, guard) = (self.now, self.settings.timing.guard_millis);
+        let mut index = first;
+        loop {
+            let group = self.groups.get(index)?;
+            // In its own group the call has its place already.
+            let has_room = index == first || group.in_use < group.capacity;
+            let found = group.hunt(&self.spans, now, guard, collisions).filter(|_| has_room);
+            if let Some((span, timeslot)) = found {
+                return Some((index, span, timeslot));
+            }
+            index = self.overflow_of(index)?;
+        }
+    }
+    fn change_group(&mut self, id: LegId, to: usize) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let from = std::mem::replace(&mut leg.group, to);
+        if from == to {
+            return;
+        }
+        if let Some(group) = self.groups.get_mut(from) {
+            group.in_use = group.in_use.saturating_sub(1);
+            group.overflowed += 1;
+        }
+        if let Some(group) = self.groups.get_mut(to) {
+            group.in_use = group.in_use.saturating_add(1);
+            group.dialled += 1;
+        }
     }
 
     /// The no-answer timer ran out.

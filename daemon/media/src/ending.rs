@@ -12,6 +12,7 @@ use crate::leg::{End, Leg, State, place};
 use crate::machine::{LegTimer, Media, Timer};
 use crate::names::bad_value;
 use crate::outcome::{self, Note, Unanswered};
+use crate::trouble;
 
 impl Media {
     pub(crate) fn hang_up(&mut self, id: LegId, cause: Cause) -> Result<Accepted, Refusal> {
@@ -158,11 +159,9 @@ fn summary(leg: &Leg, group: String, last: Clearing, ended_us: u64) -> Summary {
     let (outcome, reason) = match (leg.direction, leg.answered) {
         (Direction::Inbound, _) => {
             let who = if clearing.by_far_end { "the caller's side" } else { "us" };
-            let words = note.map_or_else(
-                || format!("released by {who}, cause {}", clearing.cause),
-                Note::words,
-            );
-            (None, words)
+            let released = || format!("released by {who}, cause {}", clearing.cause);
+            let failed = || leg.failure.map_or_else(released, trouble::words);
+            (None, note.map_or_else(failed, Note::words))
         }
         (Direction::Outbound, Some(_)) => {
             let asked = leg.dialled.on_person.is_some();
@@ -178,6 +177,7 @@ fn summary(leg: &Leg, group: String, last: Clearing, ended_us: u64) -> Summary {
                 sounds: leg.sounds,
                 alerted: leg.alerted.is_some(),
                 note,
+                failure: leg.failure,
             });
             (Some(outcome), reason)
         }

@@ -152,6 +152,8 @@ pub(crate) struct Leg {
     /// A cause the far end named in PROGRESS.
     pub(crate) progress_cause: Option<Cause>,
     pub(crate) end: Option<End>,
+    /// Why the engine gave the call up, when it did.
+    pub(crate) failure: Option<signalling::Failure>,
     pub(crate) dialled: Dialled,
 
     /// Bridged with.
@@ -214,6 +216,7 @@ impl Leg {
             answered: None,
             progress_cause: None,
             end: None,
+            failure: None,
             dialled: Dialled::default(),
             peer: None,
             holding: false,

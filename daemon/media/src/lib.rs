@@ -42,6 +42,7 @@ mod signal;
 mod switch;
 mod timers;
 mod transfer;
+mod trouble;
 mod trunk;
 mod upkeep;
 mod view;
@@ -53,4 +54,5 @@ pub use settings::{
     CallRate, GroupSettings, Hunt, Limits, MediaSettings, Numbers, Orphan, SettingsError,
     Signalling, SpanSettings, Timing,
 };
+pub use trouble::trouble_words;
 pub use view::{Counters, GroupStatus, LinkCounters, SpanStatus, Status};

@@ -15,8 +15,14 @@
 //! | cleared by us for another reason | busy, congestion or vacant tone heard | as heard |
 //! | | it rang | no answer |
 //! | | it did not ring | other |
+//! | given up by the engine: a timer, a lost link | it rang | no answer |
+//! | | SETUP was not answered, or the link was down | congestion |
+//! | | else | other |
 
 use call::{Cause, Outcome, ToneClass, Verdict};
+use signalling::Failure;
+
+use crate::trouble;
 
 /// Early media of a call, as far as it says anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,6 +109,8 @@ pub(crate) struct Unanswered {
     pub(crate) alerted: bool,
     /// Why we cleared, when we did.
     pub(crate) note: Option<Note>,
+    /// Why the engine gave it up, when it did.
+    pub(crate) failure: Option<Failure>,
 }
 
 /// Outcome and reason of a call that was not answered.
@@ -116,6 +124,14 @@ pub(crate) fn unanswered(call: Unanswered) -> (Outcome, String) {
         return heard;
     }
     let rings = call.alerted || call.sounds.rings;
+    if let Some(why) = call.failure.filter(|_| call.note.is_none()) {
+        let outcome = match why {
+            _ if rings => Outcome::NoAnswer,
+            Failure::Timer("T303" | "T304") | Failure::Link => Outcome::Congestion,
+            _ => Outcome::Other,
+        };
+        return (outcome, trouble::words(why));
+    }
     match call.note {
         Some(note @ Note::NoAnswer { .. }) if call.sounds.voice && !rings => {
             (Outcome::Other, format!("{}, announcement", note.words()))
@@ -155,7 +171,7 @@ mod tests {
     fn call(cause: u8, heard: &[ToneClass]) -> Unanswered {
         let mut sounds = Sounds::default();
         heard.iter().for_each(|&class| sounds.hear(class));
-        Unanswered { cause: Some(Cause(cause)), sounds, alerted: false, note: None }
+        Unanswered { cause: Some(Cause(cause)), sounds, alerted: false, note: None, failure: None }
     }
 
     #[test]

@@ -79,6 +79,12 @@ impl SpanSettings {
             Signalling::Pri(pri) => pri.side,
         }
     }
+    /// Whether the channels are restarted when the link is up for the first time.
+    pub const fn restarts(&self) -> bool {
+        match &self.signalling {
+            Signalling::Pri(pri) => pri.restart_at_start,
+        }
+    }
     /// The B-channels.
     pub const fn channels(&self) -> Timeslots {
         match &self.signalling {

@@ -8,13 +8,24 @@ use tdm::{Channel, Timeslot};
 use crate::leg::{End, State};
 use crate::machine::{LegTimer, Media, Timer};
 use crate::outcome::Note;
+use crate::trouble::Trouble;
 
 impl Media {
     pub(crate) fn signal(&mut self, span: usize, event: Event) {
         match event {
             Event::LinkUp => self.link_changed(span, true),
             Event::LinkDown => self.link_changed(span, false),
-            Event::Incoming(incoming) => self.incoming(span, incoming),
+            Event::Incoming(incoming) => {
+                self.trouble(span, Trouble::RestartUnanswered, false);
+                self.incoming(span, incoming);
+            }
+            Event::Refused { called, calling, cause } => {
+                self.refused_by_engine(span, called, calling, cause);
+            }
+            Event::Failed { key, why } => self.engine_gave_up(span, key, why),
+            Event::RestartUnanswered { .. } => {
+                self.trouble(span, Trouble::RestartUnanswered, true);
+            }
             Event::Proceeding { key, timeslot, in_band } => {
                 self.progressed(span, key, Some(timeslot), in_band, Progress::Proceeding, None);
             }
@@ -34,6 +45,10 @@ impl Media {
                 }
             }
             Event::Ended { key, timeslot: _, clearing, glare } => {
+                if clearing.by_far_end {
+                    self.exchange_spoke(span);
+                    self.judge_cause(span, clearing.cause);
+                }
                 if let Some(span) = self.spans.get_mut(span) {
                     *span.causes.entry(clearing.cause.0).or_default() += 1;
                 }
@@ -45,7 +60,10 @@ impl Media {
             // The controller was told of the call before its name came, and has no use for it yet.
             Event::Named { .. } => {}
             Event::Service { timeslot, status } => self.far_end_serves(span, timeslot, status),
-            Event::Restarted { timeslot } => self.restarted(span, timeslot),
+            Event::Restarted { timeslot } => {
+                self.trouble(span, Trouble::RestartUnanswered, false);
+                self.restarted(span, timeslot);
+            }
             Event::ChannelFailed { timeslot } => self.channel_failed(span, timeslot),
         }
     }
@@ -70,6 +88,7 @@ impl Media {
         cause: Option<Cause>,
     ) {
         let Some(id) = self.known(span, key) else { return };
+        self.exchange_spoke(span);
         if timeslot.is_some_and(|t| !self.settle_channel(id, t)) {
             return;
         }
@@ -137,6 +156,8 @@ impl Media {
 
     fn connected(&mut self, span: usize, key: LegKey, timeslot: Timeslot) {
         let Some(id) = self.known(span, key) else { return };
+        self.exchange_spoke(span);
+        self.trouble(span, Trouble::CallsRejected, false);
         if self.settle_channel(id, timeslot) {
             self.answered(id);
         }

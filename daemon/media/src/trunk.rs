@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use call::ChannelState;
-use signalling::{LegKey, Side};
+use signalling::{LegKey, Side, Timeslots};
 use tdm::{Alarms, Channel, Instant, Law, SpanId, TIMESLOTS, Timeslot};
 
 use crate::bucket::Bucket;
+use crate::trouble::Troubles;
 use crate::{Engine, GroupSettings, Hunt, SpanSettings};
 
 /// One B-channel.
@@ -44,6 +45,10 @@ pub(crate) struct Span {
     pub(crate) restarting: bool,
     pub(crate) blocked: bool,
     pub(crate) draining: bool,
+    /// What is wrong although the line is sound.
+    pub(crate) troubles: Troubles,
+    /// RESTART goes out when the link is up for the first time.
+    pub(crate) restarts: bool,
     /// How calls on it ended, by cause.
     pub(crate) causes: BTreeMap<u8, u64>,
     slots: [Option<Slot>; TIMESLOTS],
@@ -75,6 +80,8 @@ impl Span {
             restarting: false,
             blocked: false,
             draining: false,
+            troubles: Troubles::new(),
+            restarts: settings.restarts(),
             causes: BTreeMap::new(),
             slots,
             last_key: None,
@@ -129,6 +136,12 @@ impl Span {
     /// Legs on this span.
     pub(crate) fn busy(&self) -> usize {
         self.slots().filter(|(_, s)| s.leg.is_some()).count()
+    }
+    /// The channels new calls may have, as far as the operator has a say.
+    pub(crate) fn open(&self) -> Timeslots {
+        let closed = self.blocked || self.draining;
+        let open = self.slots().filter(|(_, slot)| !closed && !slot.blocked && !slot.draining);
+        open.map(|(timeslot, _)| timeslot).collect()
     }
     /// The best channel of this span for an outgoing call, with its rank; lower is better.
     fn best(

@@ -1,13 +1,14 @@
 //! Lines, links, restarts, channels out of use, and the watch over stuck calls.
 
 use call::{Accepted, CallEvent, Cause, ChannelState, LegId, Location, Refusal};
-use signalling::{Clearing, Order, ServiceStatus};
+use signalling::{Clearing, Order, ServiceStatus, Timeslots};
 use tdm::{Alarm, Alarms, Channel, SpanId, Timeslot};
 
 use crate::leg::{End, State};
 use crate::machine::{Media, Timer};
 use crate::names::bad_value;
 use crate::outcome::Note;
+use crate::trunk::Span;
 
 /// A channel whose RESTART failed is restarted again after this.
 const RESTART_AGAIN_MILLIS: u32 = 60_000;
@@ -76,7 +77,12 @@ impl Media {
             self.event(CallEvent::Link { span: number, up });
         }
         let Some(span) = self.spans.get_mut(index) else { return };
-        if up && std::mem::take(&mut span.restart_owed) {
+        let owed = up && std::mem::take(&mut span.restart_owed);
+        if up && !(owed && span.restarts) {
+            self.announce_closed(index);
+        }
+        let Some(span) = self.spans.get_mut(index) else { return };
+        if owed && span.restarts {
             span.restarting = true;
             self.order(index, Order::Restart { timeslot: None });
         }
@@ -109,6 +115,7 @@ impl Media {
         if changed {
             self.channel_event(index, timeslot, ChannelState::Idle);
         }
+        self.announce_closed(index);
     }
 
     /// The engine gave a channel up.
@@ -260,13 +267,53 @@ impl Media {
         draining: bool,
     ) -> Result<Accepted, Refusal> {
         let place = self.place_of(span, timeslot)?;
+        let before = self.spans.get(place.0).map(Span::open).unwrap_or_default();
         let state = self.set_use(place, blocked, draining);
+        self.tell_use(place, before);
         self.channel_event(place.0, place.1, state);
         Ok(Accepted::default())
+    }
+    /// The engine hears what new calls may have, and the far end too, where there are words for it.
+    fn tell_use(&mut self, (index, only): (usize, Option<Timeslot>), before: Timeslots) {
+        let Some(span) = self.spans.get_mut(index) else { return };
+        let open = span.open();
+        let named = |t: Timeslot| only.is_none_or(|only| only == t);
+        let mut back = Timeslots::NONE;
+        for (timeslot, slot) in span.slots_mut().filter(|(t, _)| named(*t) && open.has(*t)) {
+            // Whoever took it out: now it is wanted, and the far end may say no again.
+            if std::mem::take(&mut slot.far_out) || !before.has(timeslot) {
+                back = back.with(timeslot, true);
+            }
+        }
+        self.order(index, Order::Use { channels: open });
+        for timeslot in back.iter() {
+            self.order(index, Order::Service { timeslot, status: ServiceStatus::InService });
+        }
+        if before != open {
+            self.announce_closed(index);
+        }
+    }
+    /// Idle channels that are blocked or drained: an exchange that knows maintenance messages puts no call there. One
+    /// with a call is told of when that has ended.
+    fn announce_closed(&mut self, index: usize) {
+        let Some(span) = self.spans.get(index) else { return };
+        let open = span.open();
+        let idle = span.slots().filter(|(t, slot)| !open.has(*t) && slot.leg.is_none());
+        let closed: Timeslots = idle.map(|(timeslot, _)| timeslot).collect();
+        for timeslot in closed.iter() {
+            self.order(index, Order::Service { timeslot, status: ServiceStatus::OutOfService });
+        }
     }
 
     /// A channel was given back: perhaps it, or its span, was the last to be drained.
     pub(crate) fn tell_drained(&mut self, index: usize, channel: Option<Channel>) {
+        let Some(span) = self.spans.get(index) else { return };
+        let slot = channel.and_then(|c| span.slot(c.timeslot));
+        let closed = channel.filter(|c| slot.is_some() && !span.open().has(c.timeslot));
+        if let Some(Channel { timeslot, .. }) = closed {
+            let status = ServiceStatus::OutOfService;
+            self.order(index, Order::Service { timeslot, status });
+        }
         let Some(span) = self.spans.get(index) else { return };
         let slot = channel.and_then(|c| span.slot(c.timeslot));
         let (whole, single) = (span.draining, slot.is_some_and(|s| s.draining));

@@ -129,6 +129,8 @@ pub struct Counters {
     pub refused_overload: u64,
     /// Incoming calls refused because the channel they named was taken (44).
     pub refused_channel: u64,
+    /// Incoming calls refused by signalling itself: no voice, a bad number, no such channel.
+    pub refused_signalling: u64,
     /// Calls tried again on another channel after a collision.
     pub glare_retries: u64,
     /// Legs cleared by the stuck-call watch.
@@ -220,5 +222,6 @@ fn count(span: &Span, state: ChannelState) -> usize {
 }
 
 fn alarms(span: &Span) -> Vec<String> {
-    span.alarms.iter().map(|a| String::from(alarm_name(a))).collect()
+    let troubles = span.troubles.iter().map(|trouble| String::from(trouble.name()));
+    span.alarms.iter().map(|a| String::from(alarm_name(a))).chain(troubles).collect()
 }

@@ -42,8 +42,10 @@ mod settings;
 mod words;
 
 pub use dialect::{Dialect, Maintenance, NameCarrier};
-pub use settings::{CallTimers, ChannelNumbers, LinkSettings, Overlap, PriSettings, Timeslots};
+pub use settings::{
+    CallTimers, ChannelChoice, ChannelNumbers, LinkSettings, Overlap, PriSettings, Timeslots,
+};
 pub use words::{
-    ChannelWish, Clearing, Event, IncomingCall, InterfaceOutput, LegKey, Order, Outgoing,
+    ChannelWish, Clearing, Event, Failure, IncomingCall, InterfaceOutput, LegKey, Order, Outgoing,
     Redirecting, ServiceStatus, Side,
 };

@@ -189,6 +189,31 @@ impl ChannelNumbers {
     }
 }
 
+/// How a call of ours names its channel. Q.931, §5.1.2 and §5.2.3.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChannelChoice {
+    /// As the call server wishes it, call by call.
+    #[default]
+    AsWished,
+    /// No other will do.
+    Exclusive,
+    /// Another will do.
+    Preferred,
+    /// None: the far end chooses. Only a user, or one of two alike, may say so.
+    Any,
+}
+
+impl ChannelChoice {
+    /// Whether a call may be moved to no other channel, where the call server wished so or not.
+    pub const fn is_exclusive(self, wished: bool) -> bool {
+        match self {
+            Self::AsWished => wished,
+            Self::Exclusive => true,
+            Self::Preferred | Self::Any => false,
+        }
+    }
+}
+
 /// One primary rate interface: a D-channel and its B-channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriSettings {
@@ -210,6 +235,10 @@ pub struct PriSettings {
     pub location: Location,
     /// A channel rests this long after a call before we choose it ourselves.
     pub guard_millis: u32,
+    /// The call server restarts the interface when its link is up for the first time. Some exchanges take no RESTART.
+    pub restart_at_start: bool,
+    /// How a call of ours names its channel.
+    pub choice: ChannelChoice,
 }
 
 impl PriSettings {
@@ -235,6 +264,8 @@ impl PriSettings {
                 Side::Network => Location::PublicLocal,
             },
             guard_millis: 100,
+            restart_at_start: true,
+            choice: ChannelChoice::AsWished,
         }
     }
     /// An E1 interface with EuroISDN and the usual timers.

@@ -3,6 +3,8 @@
 use call::{Cause, Location, Number};
 use tdm::{Frame, Instant, Law, Timeslot};
 
+use crate::Timeslots;
+
 /// Which side of the interface we are. Q.921 and Q.931 are not symmetric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
@@ -90,6 +92,9 @@ pub enum Order {
     Restart { timeslot: Option<Timeslot> },
     /// SERVICE: takes a channel out of use at both ends, or puts it back. Nothing where the dialect has none.
     Service { timeslot: Timeslot, status: ServiceStatus },
+    /// The channels that new calls may have, whoever makes them: those the operator has not blocked. All of the
+    /// interface's at first. Calls that are there stay.
+    Use { channels: Timeslots },
     /// The physical line came up or went down.
     Line { up: bool },
 }
@@ -118,8 +123,21 @@ pub struct Clearing {
     pub cause: Cause,
     /// Who named it.
     pub location: Location,
-    /// The far end, a timer or a lost link began it; false when our own [`Order::Clear`] did.
+    /// The far end began it; false when our own [`Order::Clear`] did, or what [`Event::Failed`] names.
     pub by_far_end: bool,
+}
+
+/// What on our side of an interface ended a call that nobody wanted to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// A timer of Q.931, by its name: the far end did not go on in time.
+    Timer(&'static str),
+    /// The D-channel was lost below the call, or there was none to begin with.
+    Link,
+    /// The far end says it is in a state that contradicts ours, or moved the call where it cannot be.
+    Contradiction,
+    /// We restarted the channel.
+    Restart,
 }
 
 /// What an interface engine tells.
@@ -132,6 +150,10 @@ pub enum Event {
     LinkDown,
     /// SETUP received and sound.
     Incoming(IncomingCall),
+    /// SETUP received and refused here: no voice, no good number, no channel. Numbers as far as they could be read.
+    Refused { called: Number, calling: Option<Number>, cause: Cause },
+    /// Why a call of ours, or of theirs, is about to end by itself; told before its `Clearing` or `Ended`.
+    Failed { key: LegKey, why: Failure },
     /// The caller's name, which came after SETUP.
     Named { key: LegKey, name: String },
     /// CALL PROCEEDING or SETUP ACKNOWLEDGE: the channel is settled, its receive path may be opened.
@@ -151,7 +173,10 @@ pub enum Event {
     Ended { key: LegKey, timeslot: Option<Timeslot>, clearing: Clearing, glare: bool },
     /// The far end restarted a channel (`None`: the interface), or our own RESTART was acknowledged.
     Restarted { timeslot: Option<Timeslot> },
-    /// RESTART failed N316 times, or RELEASE went unanswered twice: out of service until restarted.
+    /// T316: our RESTART of a channel, or of the interface (`None`), is not answered.
+    RestartUnanswered { timeslot: Option<Timeslot> },
+    /// RESTART failed N316 times, or RELEASE went unanswered twice: out of service until restarted, or until the
+    /// far end itself calls on it.
     ChannelFailed { timeslot: Timeslot },
     /// The far end changed what a channel is good for, or acknowledged that we did.
     Service { timeslot: Timeslot, status: ServiceStatus },

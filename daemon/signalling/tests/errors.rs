@@ -126,7 +126,9 @@ fn unknown_optional_repeated_disordered_elements_and_trailing_garbage_are_no_rea
                 assert_eq!(call.called.digits, "9");
             }
             // Behind a locking shift nothing is of codeset 0: the bearer is missing.
-            ([EngineOutput::Send(message)], true) => assert_eq!(message[4], 0x5A),
+            ([EngineOutput::Send(message), EngineOutput::Event(Event::Refused { .. })], true) => {
+                assert_eq!(message[4], 0x5A);
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -116,7 +116,12 @@ impl App {
                 assert!(is_sound, "{timeslot} failed under a call, {leg:?}");
                 self.failed = self.failed.with(*timeslot, true);
             }
-            Event::Service { .. } | Event::LinkUp | Event::LinkDown => {}
+            Event::Failed { key, .. } => live(key),
+            Event::Service { .. }
+            | Event::Refused { .. }
+            | Event::RestartUnanswered { .. }
+            | Event::LinkUp
+            | Event::LinkDown => {}
         }
     }
 }

@@ -4,7 +4,7 @@ mod bench;
 
 use bench::{Bench, NETWORK, USER, outgoing, slot};
 use call::Cause;
-use signalling::{Event, LegKey, Order, PriSettings, Side};
+use signalling::{Event, Failure, LegKey, Order, PriSettings, Side};
 
 const SETUP: u8 = 0x05;
 const DISCONNECT: u8 = 0x45;
@@ -148,9 +148,10 @@ fn t305_t308_and_t316_end_a_call_with_a_dead_peer_and_take_the_channel_out_of_se
     assert_eq!((clearing.cause, clearing.by_far_end), (Cause(16), false));
     assert_eq!((timeslot, failed), (Some(slot(1)), slot(1)));
     // T316: a second RESTART, then the channel stays out of service.
-    assert_eq!(next(&mut user), (158_000, vec![RESTART], vec![]));
+    let unanswered = Event::RestartUnanswered { timeslot: Some(slot(1)) };
+    assert_eq!(next(&mut user), (158_000, vec![RESTART], vec![unanswered.clone()]));
     let gone = Event::ChannelFailed { timeslot: slot(1) };
-    assert_eq!(next(&mut user), (278_000, vec![], vec![gone]));
+    assert_eq!(next(&mut user), (278_000, vec![], vec![unanswered, gone]));
     user.order(now, Order::Call(outgoing(3, 1, true)));
     assert!(matches!(
         user.poll(),
@@ -172,7 +173,9 @@ fn t309_keeps_active_calls_over_a_short_loss_of_the_link_and_no_longer() {
         bench.order(NETWORK, Order::Line { up: false });
         let events = bench.take(USER);
         // The call that only rang is over at once.
-        let [Event::Ended { key: LegKey(3), clearing, .. }, Event::LinkDown] = events[..] else {
+        let lost = Event::Failed { key: LegKey(3), why: Failure::Link };
+        assert_eq!(events.first(), Some(&lost));
+        let [Event::Ended { key: LegKey(3), clearing, .. }, Event::LinkDown] = events[1..] else {
             panic!("{events:?}");
         };
         assert_eq!(clearing.cause, Cause::DESTINATION_OUT_OF_ORDER);
@@ -213,6 +216,9 @@ fn enquiry_without_answer_is_repeated_and_then_clears_with_41() {
     assert_eq!(next(&mut user), (8000, vec![STATUS_ENQUIRY], vec![]));
     let (at, codes, events) = next(&mut user);
     assert_eq!((at, codes), (12_000, vec![DISCONNECT]));
-    let [Event::Clearing { clearing, .. }] = events[..] else { panic!("{events:?}") };
+    let [Event::Failed { why, .. }, Event::Clearing { clearing, .. }] = events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!(why, Failure::Timer("T322"));
     assert_eq!(clearing.cause, Cause::TEMPORARY_FAILURE);
 }

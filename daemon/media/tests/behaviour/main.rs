@@ -4,6 +4,7 @@
 
 mod bench;
 mod calls;
+mod field;
 mod flows;
 mod groups;
 mod lease;

@@ -108,6 +108,9 @@ impl Bench {
                     | Event::LinkDown
                     | Event::Restarted { .. }
                     | Event::ChannelFailed { .. }
+                    | Event::RestartUnanswered { .. }
+                    | Event::Refused { .. }
+                    | Event::Failed { .. }
                     | Event::Named { .. }
                     | Event::Service { .. }),
                 ) => self.events.push(event),

@@ -270,7 +270,7 @@ impl Desk {
         let expected = match outcome {
             0 | 19 => (Cause::NORMAL_CLEARING, !ours),
             // T303: nobody is there. Who never heard of us tells us nothing: we hang up.
-            SILENCE if ours => (Cause::NO_USER_RESPONDING, true),
+            SILENCE if ours => (Cause::NO_USER_RESPONDING, false),
             SILENCE => (Cause::NORMAL_CLEARING, false),
             cause => (Cause(u8::try_from(cause).unwrap_or(31)), ours),
         };

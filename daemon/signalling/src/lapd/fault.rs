@@ -38,6 +38,8 @@ pub enum Fault {
     SameSide,
     /// Not of Q.921: an address that is not SAPI 0, TEI 0.
     OtherAddress,
+    /// No letter: too short to be a frame. Thrown away. Q.921, §2.9.
+    TooShort,
     /// Not of Q.921: the queue of messages was full.
     QueueFull,
 }
@@ -63,6 +65,7 @@ impl Fault {
         Self::InformationTooLong,
         Self::SameSide,
         Self::OtherAddress,
+        Self::TooShort,
         Self::QueueFull,
     ];
     /// As counters and logs name it.
@@ -85,6 +88,7 @@ impl Fault {
             Self::InformationTooLong => "o_information_too_long",
             Self::SameSide => "same_side",
             Self::OtherAddress => "other_address",
+            Self::TooShort => "too_short",
             Self::QueueFull => "queue_full",
         }
     }
@@ -92,7 +96,7 @@ impl Fault {
     /// The letter of Q.921, appendix II; `-` for our own.
     pub const fn letter(self) -> char {
         match self {
-            Self::SameSide | Self::OtherAddress | Self::QueueFull => '-',
+            Self::SameSide | Self::OtherAddress | Self::TooShort | Self::QueueFull => '-',
             lettered => (b'A' + lettered as u8) as char,
         }
     }

@@ -47,7 +47,8 @@ pub struct Frame<'a> {
 pub enum FrameError {
     /// Too few octets for address and control.
     Truncated,
-    /// The extension bits of the address are wrong. Q.921, §3.2.
+    /// The extension bits of the address are wrong (Q.921, §3.2), or it is of another service or terminal, and the
+    /// rest makes no sense either: none of our business (§2.9).
     Address,
     /// The control field is none of table 5.
     Control {
@@ -62,7 +63,7 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// One variant for each way a peer can get it wrong.
     pub fn parse(octets: &'a [u8], sender: Side) -> Result<Self, FrameError> {
-        let (address, control, rest) = match octets {
+        let (address, first, rest) = match octets {
             [high, low, control, rest @ ..] => ([*high, *low], *control, rest),
             _ => return Err(FrameError::Truncated),
         };
@@ -70,7 +71,10 @@ impl<'a> Frame<'a> {
         if high & 1 != 0 || low & 1 != 1 {
             return Err(FrameError::Address);
         }
-        let (control, information) = Control::parse(control, rest)?;
+        let is_ours = high >> 2 == 0 && low >> 1 == 0;
+        let parsed = Control::parse(first, rest);
+        let (control, information) =
+            if is_ours { parsed? } else { parsed.map_err(|_| FrameError::Address)? };
         // §3.3.2: set in commands of the network and in responses of the user.
         let command = (high >> 1 & 1 == 1) == (sender == Side::Network);
         Ok(Self { sapi: high >> 2, tei: low >> 1, command, control, information })

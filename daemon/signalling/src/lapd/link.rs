@@ -204,7 +204,8 @@ impl Link {
             }
             // TEI management and other services: not ours, and no reason to fail.
             Ok(_) | Err(FrameError::Address) => self.faults.count(Fault::OtherAddress),
-            Err(FrameError::Truncated) => self.violation(now, Fault::WrongLength),
+            // §2.9: what is too short to be a frame is thrown away without a word.
+            Err(FrameError::Truncated) => self.faults.count(Fault::TooShort),
             Err(FrameError::Control { .. }) => self.violation(now, Fault::UndefinedControl),
         }
     }

@@ -186,10 +186,16 @@ impl Call {
             Phase::Setup | Phase::Overlap | Phase::Proceeding | Phase::Alerting => {
                 matches!(theirs, 1..=4 | 6..=9 | 25)
             }
-            Phase::Connecting => matches!(theirs, 4 | 7 | 8 | 10),
+            // Whatever it was in before it saw our CONNECT, or is in since.
+            Phase::Connecting => matches!(theirs, 1..=4 | 6..=10 | 25),
             Phase::Active => matches!(theirs, 8 | 10),
             Phase::Disconnecting | Phase::Listening | Phase::Releasing => true,
         }
+    }
+    /// Whether a peer that says it is in `theirs` may just not have seen our CONNECT yet: a network is active as
+    /// soon as it has sent it. §5.1.8.
+    pub const fn may_lag(&self, theirs: u8) -> bool {
+        !self.id.ours && matches!(self.phase, Phase::Active) && matches!(theirs, 1..=4)
     }
     /// Digits that came after SETUP.
     pub fn add_digits(&mut self, digits: &str) {

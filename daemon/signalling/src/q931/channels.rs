@@ -28,6 +28,9 @@ const SLOT_MAP: u8 = 0x10;
 const B_CHANNELS: u8 = 0x03;
 
 impl ChannelId {
+    /// The contents of an element that leaves the channel to the other side.
+    pub const ANY: [u8; 1] = [EXTENSION | PRIMARY_RATE | ANY];
+
     /// One channel.
     pub const fn one(timeslot: Timeslot, exclusive: bool) -> Self {
         Self { exclusive, slots: Timeslots::NONE.with(timeslot, true), any: false }

@@ -7,7 +7,7 @@ use super::call::{Call, Phase, Timer, is_glare};
 use super::engine::Engine;
 use super::header::MessageType;
 use super::message::{Body, CauseElement, Found, ProgressElement};
-use crate::{Clearing, Event, Side};
+use crate::{Clearing, Event, Failure, Side};
 
 impl Engine {
     /// Frees channel and reference. `cause` is the verdict unless there is one already.
@@ -154,7 +154,9 @@ impl Engine {
         now: Instant,
         mut call: Call,
         verdict: Cause,
+        timer: &'static str,
     ) -> Option<Call> {
+        self.explain(&call, Failure::Timer(timer));
         call.clearing = Some(self.own(verdict));
         self.fail(now, call, Cause::TIMER_EXPIRY)
     }

@@ -12,7 +12,8 @@ use super::header::{Header, MessageType};
 use super::message::Body;
 use super::segments::{Segmented, Segments};
 use crate::{
-    Clearing, Event, LegKey, Maintenance, Order, PriSettings, ServiceStatus, Side, Timeslots,
+    Clearing, Event, Failure, LegKey, Maintenance, Order, PriSettings, ServiceStatus, Side,
+    Timeslots,
 };
 
 /// What [`Engine::poll`] yields until there is nothing more.
@@ -58,6 +59,8 @@ pub struct Engine {
     pub(super) outputs: VecDeque<EngineOutput>,
     pub(super) restarts: Restarts,
     pub(super) failed: Timeslots,
+    /// Channels new calls may have: the operator's word.
+    pub(super) in_use: Timeslots,
     /// Channels the far end took out of service by maintenance messages.
     pub(super) out_of_service: Timeslots,
     /// What our last SERVICE on a channel said.
@@ -74,6 +77,7 @@ impl Engine {
     /// An engine whose link is down.
     pub fn new(settings: PriSettings) -> Self {
         Self {
+            in_use: settings.channels,
             settings,
             calls: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -219,6 +223,7 @@ impl Engine {
             Order::Digits { key, digits, complete } => {
                 self.with_key(key, |engine, call| engine.more_digits(now, call, &digits, complete));
             }
+            Order::Use { channels } => self.in_use = channels,
             Order::Line { .. } => {}
             Order::Proceed { key } => self.with_key(key, |engine, call| engine.proceed(call)),
             Order::Alert { key, in_band } => {
@@ -271,12 +276,14 @@ impl Engine {
             Timer::T302 => self.on_number_timeout(now, call),
             Timer::T303 => self.on_setup_timeout(now, call),
             // §5.2.5.3 and §5.1.6: 102 on this interface, what the caller understands towards it.
-            Timer::T301 => self.timed_out(now, call, Cause::NO_ANSWER),
-            Timer::T310 => self.timed_out(now, call, Cause::NO_USER_RESPONDING),
-            Timer::T304 | Timer::T313 => self.timed_out(now, call, Cause::TIMER_EXPIRY),
+            Timer::T301 => self.timed_out(now, call, Cause::NO_ANSWER, "T301"),
+            Timer::T310 => self.timed_out(now, call, Cause::NO_USER_RESPONDING, "T310"),
+            Timer::T304 => self.timed_out(now, call, Cause::TIMER_EXPIRY, "T304"),
+            Timer::T313 => self.timed_out(now, call, Cause::TIMER_EXPIRY, "T313"),
             Timer::T305 | Timer::T306 | Timer::Listening => self.release_anew(now, call),
             Timer::T308 => self.on_release_timeout(now, call),
             Timer::T309 => {
+                self.explain(&call, Failure::Timer("T309"));
                 self.end(now, call, Cause::DESTINATION_OUT_OF_ORDER);
                 None
             }
@@ -314,6 +321,7 @@ impl Engine {
         for id in self.ids(|_| true) {
             let Some(mut call) = self.calls.remove(&id) else { continue };
             if call.phase != Phase::Active || self.settings.timers.t309_millis == 0 {
+                self.explain(&call, Failure::Link);
                 self.end(now, call, Cause::DESTINATION_OUT_OF_ORDER);
                 continue;
             }
@@ -346,9 +354,15 @@ impl Engine {
     pub(super) fn compose(&self, call: &Call, message: MessageType) -> Composer {
         Composer::new(call.id.reference(), message)
     }
-    /// A reason found on this side of the interface, not ordered by the call server.
-    pub(super) fn own(&self, cause: Cause) -> Clearing {
-        Clearing { cause, location: self.settings.location, by_far_end: true }
+    /// A reason found on this side of the interface; [`Engine::explain`] says which.
+    pub(super) const fn own(&self, cause: Cause) -> Clearing {
+        Clearing { cause, location: self.settings.location, by_far_end: false }
+    }
+    /// Tells why a call ends that nobody ordered to end. One that is being cleared already has its reason.
+    pub(super) fn explain(&mut self, call: &Call, why: Failure) {
+        if call.announced && call.clearing.is_none() {
+            self.tell(Event::Failed { key: call.key, why });
+        }
     }
 
     /// A reference of our own, cyclic, none in use. Q.931, §4.3.
@@ -371,9 +385,13 @@ impl Engine {
     pub(super) fn occupant(&self, timeslot: Timeslot) -> Option<CallId> {
         self.calls.values().find(|call| call.timeslot == Some(timeslot)).map(|call| call.id)
     }
-    /// Whether `timeslot` is a channel of ours in working order.
+    /// Whether `timeslot` is a channel of ours that the operator leaves in use.
+    pub(super) fn is_ours(&self, timeslot: Timeslot) -> bool {
+        self.settings.channels.has(timeslot) && self.in_use.has(timeslot)
+    }
+    /// Whether it is that, and in working order.
     pub(super) fn is_usable(&self, timeslot: Timeslot) -> bool {
-        self.settings.channels.has(timeslot) && !self.failed.has(timeslot)
+        self.is_ours(timeslot) && !self.failed.has(timeslot)
     }
     /// Whether a call of ours may go on `timeslot`: the far end has not taken it out of service.
     pub(super) fn is_offered_to_us(&self, timeslot: Timeslot) -> bool {

@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::facility::CallingName;
 use super::header::MessageType;
 use super::message::{Bearer, Body, Found, ProgressElement};
-use crate::{ChannelWish, Clearing, Event, IncomingCall, Outgoing, Side};
+use crate::{ChannelChoice, ChannelWish, Event, Failure, IncomingCall, Outgoing, Side, Timeslots};
 
 /// Ends a number that is dialled digit by digit, where nobody knows its length.
 const TERMINATOR: char = '#';
@@ -19,6 +19,7 @@ impl Engine {
     pub(super) fn order_call(&mut self, now: Instant, outgoing: Outgoing) {
         let Outgoing { key, channel, mut called, calling, name, redirecting, law } = outgoing;
         let ChannelWish { timeslot, exclusive } = channel;
+        let exclusive = self.settings.choice.is_exclusive(exclusive);
         self.counters.outgoing += 1;
         let taken = self.occupant(timeslot).is_some();
         let refusal = if !self.link_up {
@@ -29,7 +30,10 @@ impl Engine {
             None
         };
         if let Some(cause) = refusal {
-            let clearing = Clearing { cause, location: self.settings.location, by_far_end: true };
+            let clearing = self.own(cause);
+            if !self.link_up {
+                self.tell(Event::Failed { key, why: Failure::Link });
+            }
             let glare = taken && self.link_up;
             self.tell(Event::Ended { key, timeslot: Some(timeslot), clearing, glare });
             return;
@@ -48,7 +52,8 @@ impl Engine {
             .compose(&call, MessageType::Setup)
             .sending_complete(call.said_complete)
             .speech(law)
-            .channel(Some(self.named(timeslot, exclusive)))
+            .channel(self.wish(timeslot, exclusive))
+            .channel_contents(if self.leaves_open() { &ChannelId::ANY } else { &[] })
             .name_in_facility(name, dialect)
             .name_in_display(name, dialect, self.settings.side)
             .calling(calling.as_ref())
@@ -57,6 +62,14 @@ impl Engine {
             .finish();
         self.send_setup(now, &mut call);
         self.keep(Some(call));
+    }
+    /// Whether our calls leave their channel to the far end: only where a SETUP may. Q.931, §5.1.2, §5.2.3.
+    fn leaves_open(&self) -> bool {
+        let may = self.settings.side == Side::User || self.settings.dialect.symmetric;
+        may && self.settings.choice == ChannelChoice::Any
+    }
+    fn wish(&self, timeslot: Timeslot, exclusive: bool) -> Option<(u8, bool)> {
+        (!self.leaves_open()).then(|| self.named(timeslot, exclusive))
     }
     fn send_setup(&mut self, now: Instant, call: &mut Call) {
         self.outputs.push_back(super::engine::EngineOutput::Send(call.setup.clone()));
@@ -73,6 +86,7 @@ impl Engine {
             .compose(&call, MessageType::ReleaseComplete)
             .cause(Cause::TIMER_EXPIRY, self.settings.location);
         self.send(message);
+        self.explain(&call, Failure::Timer("T303"));
         self.end(now, call, Cause::NO_USER_RESPONDING);
         None
     }
@@ -94,6 +108,7 @@ impl Engine {
         };
         if !acceptable {
             let cause = Cause::CHANNEL_UNACCEPTABLE;
+            self.explain(&call, Failure::Contradiction);
             let clearing = *call.clearing.get_or_insert(self.own(cause));
             self.tell(Event::Clearing { key: call.key, clearing });
             let kept = self.release(now, call, Some(cause));
@@ -187,9 +202,10 @@ impl Engine {
         }
         Some(call)
     }
-    /// A user does not hurry a call it can hear. §5.1.6.
+    /// A user does not hurry a call it can hear. §5.1.6; where both ends are alike, neither does. ECMA-143, §10.1.
     fn stop_t310(&self, call: &mut Call) {
-        if self.settings.side == Side::User && matches!(call.timer, Some((Timer::T310, _))) {
+        let may = self.settings.side == Side::User || self.settings.dialect.symmetric;
+        if may && matches!(call.timer, Some((Timer::T310, _))) {
             call.timer = None;
         }
     }
@@ -244,7 +260,11 @@ impl Engine {
     /// A call of the peer. §5.1.1 and §5.2.1.
     pub(super) fn on_setup(&mut self, now: Instant, id: CallId, body: &Body<'_>) {
         match self.examine(now, body) {
-            Err(cause) => self.refuse(id, cause),
+            Err(cause) => {
+                self.refuse(id, cause);
+                let called = body.called.good().cloned().unwrap_or_default();
+                self.tell(Event::Refused { called, calling: body.calling.good().cloned(), cause });
+            }
             Ok((timeslot, called)) => {
                 let offer = IncomingCall {
                     key: self.next_key(),
@@ -308,18 +328,16 @@ impl Engine {
     }
     /// The channel for a call of the peer, or why there is none.
     fn claim(&mut self, now: Instant, wish: Option<&ChannelId>) -> Result<Timeslot, Cause> {
-        let other = |engine: &Self| engine.free_channel(now).ok_or(Cause::NO_CIRCUIT);
         let Some((id, named)) = wish.and_then(|id| id.single().map(|named| (id, named))) else {
-            return other(self);
+            return self.other_channel(now);
         };
-        let rival = self.occupant(named);
-        if rival.is_none() && self.failed.has(named) && !self.restarts.covers(named) {
-            // Whatever went wrong there: the far end thinks it idle, and so do we.
-            self.failed = self.failed.with(named, false);
-            self.tell(Event::Restarted { timeslot: Some(named) });
+        if !self.is_ours(named) {
+            let refused = Err(Cause::CHANNEL_NOT_AVAILABLE);
+            return if id.exclusive { refused } else { self.other_channel(now) };
         }
-        if self.is_usable(named) && rival.is_none() {
-            return Ok(named);
+        let rival = self.occupant(named);
+        if rival.is_none() {
+            return Ok(self.proved(named));
         }
         let collided = rival
             .and_then(|rival| self.calls.get(&rival))
@@ -328,7 +346,25 @@ impl Engine {
         if let Some((rival, exclusive)) = collided {
             return self.collide(now, rival, exclusive, id.exclusive, named);
         }
-        if id.exclusive { Err(Cause::CHANNEL_NOT_AVAILABLE) } else { other(self) }
+        if id.exclusive { Err(Cause::CHANNEL_NOT_AVAILABLE) } else { self.other_channel(now) }
+    }
+    /// A channel for a call of the peer that leaves it open. One that failed is better than none: the peer lives.
+    fn other_channel(&mut self, now: Instant) -> Result<Timeslot, Cause> {
+        let idle = |t: &Timeslot| self.is_ours(*t) && self.occupant(*t).is_none();
+        let last_resort = || self.settings.channels.iter().find(idle);
+        let found = self.free_channel(now).or_else(last_resort).ok_or(Cause::NO_CIRCUIT)?;
+        Ok(self.proved(found))
+    }
+    /// The far end calls on `timeslot`: whatever we thought of the channel, to the far end it is idle and in
+    /// service, and so it is to us. A RESTART that has no answer yet does not stand against it.
+    fn proved(&mut self, timeslot: Timeslot) -> Timeslot {
+        let channel = Timeslots::NONE.with(timeslot, true);
+        self.back_in_service(channel);
+        let was_restarting = self.restarts.forgive(timeslot);
+        if was_restarting || self.failed.has(timeslot) {
+            self.in_order(timeslot);
+        }
+        timeslot
     }
     /// Both ends took the same channel. Annex D: the network keeps it, unless only the user insists.
     fn collide(
@@ -359,7 +395,7 @@ impl Engine {
         } else if theirs_exclusive {
             Err(self.settings.dialect.glare_cause)
         } else {
-            self.free_channel(now).ok_or(Cause::NO_CIRCUIT)
+            self.other_channel(now)
         }
     }
     fn announce(&mut self, mut call: Call) -> Option<Call> {

@@ -10,7 +10,7 @@ use super::compose::Composer;
 use super::engine::Engine;
 use super::header::{CallReference, Header, MessageType};
 use super::message::{Body, RestartClass};
-use crate::{Event, Timeslots};
+use crate::{Clearing, Event, Failure, Timeslots};
 
 /// Q.931, §4.5.7: the states of the global call reference.
 const STATE_NULL: u8 = 0;
@@ -19,12 +19,28 @@ const STATE_RESTART_REQUEST: u8 = 61;
 const CLASS_CHANNELS: u8 = 0;
 const CLASS_INTERFACE: u8 = 6;
 
+/// Who restarted a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Restarter {
+    Us,
+    FarEnd,
+}
+
 /// A RESTART of ours that is out.
 #[derive(Clone, Copy, Debug)]
 struct InProgress {
     what: Option<Timeslot>,
     attempts: u8,
     due: Instant,
+    /// Channels of it on which the far end called meanwhile.
+    proved: Timeslots,
+}
+
+impl InProgress {
+    fn covers(&self, timeslot: Timeslot) -> bool {
+        let named = self.what.is_none_or(|restarted| restarted == timeslot);
+        named && !self.proved.has(timeslot)
+    }
 }
 
 /// Our own RESTARTs: one at a time, the others wait.
@@ -41,9 +57,20 @@ impl Restarts {
     }
     /// Whether `timeslot` is being restarted: no new call of ours belongs there.
     pub fn covers(&self, timeslot: Timeslot) -> bool {
-        let current = self.current.iter().map(|current| current.what);
-        let mut all = current.chain(self.waiting.iter().copied());
-        all.any(|what| what.is_none_or(|restarted| restarted == timeslot))
+        let waits = |what: &Option<Timeslot>| what.is_none_or(|restarted| restarted == timeslot);
+        self.current.is_some_and(|current| current.covers(timeslot))
+            || self.waiting.iter().any(waits)
+    }
+    /// The far end calls on `timeslot`: its RESTART is waited for no longer. Whether it was.
+    ///
+    /// One that is out stays so: should it be acknowledged yet, the far end has ended that call.
+    pub fn forgive(&mut self, timeslot: Timeslot) -> bool {
+        let covered = self.covers(timeslot);
+        self.waiting.retain(|what| *what != Some(timeslot));
+        if let Some(current) = &mut self.current {
+            current.proved = current.proved.with(timeslot, true);
+        }
+        covered
     }
 }
 
@@ -51,7 +78,7 @@ impl Engine {
     /// Calls on the channels end here at once, then the peer is told.
     pub(super) fn order_restart(&mut self, now: Instant, timeslot: Option<Timeslot>) {
         let which = self.restarted(timeslot);
-        self.end_on(now, which, timeslot.is_none());
+        self.end_on(now, which, timeslot.is_none(), Restarter::Us);
         let current = self.restarts.current.map(|current| current.what);
         if current == Some(timeslot) || self.restarts.waiting.contains(&timeslot) {
             return;
@@ -79,7 +106,8 @@ impl Engine {
     }
     fn send_restart(&mut self, now: Instant, what: Option<Timeslot>, attempts: u8) {
         let due = now.plus_millis(u64::from(self.settings.timers.t316_millis));
-        self.restarts.current = Some(InProgress { what, attempts, due });
+        let proved = Timeslots::NONE;
+        self.restarts.current = Some(InProgress { what, attempts, due, proved });
         let class = if what.is_some() { CLASS_CHANNELS } else { CLASS_INTERFACE };
         let message = Self::global_message(MessageType::Restart, false)
             .channel(what.map(|timeslot| self.named(timeslot, true)))
@@ -98,11 +126,14 @@ impl Engine {
         let Some(current) = self.restarts.current.filter(|current| current.due <= now) else {
             return;
         };
-        if current.attempts < self.settings.timers.n316 {
+        self.tell(Event::RestartUnanswered { timeslot: current.what });
+        let which = self.restarted(current.what);
+        let carries = which.iter().any(|timeslot| self.occupant(timeslot).is_some());
+        if current.attempts < self.settings.timers.n316 && !carries {
             return self.send_restart(now, current.what, current.attempts + 1);
         }
+        // A RESTART more would end calls that live: the far end takes none, and works.
         self.restarts.current = None;
-        let which = self.restarted(current.what);
         for timeslot in which.iter() {
             if self.occupant(timeslot).is_some() {
                 self.in_order(timeslot);
@@ -117,7 +148,7 @@ impl Engine {
         self.next_restart(now);
     }
     /// A channel proved to be good although its RESTART was not answered.
-    fn in_order(&mut self, timeslot: Timeslot) {
+    pub(super) fn in_order(&mut self, timeslot: Timeslot) {
         self.failed = self.failed.with(timeslot, false);
         self.tell(Event::Restarted { timeslot: Some(timeslot) });
     }
@@ -129,14 +160,31 @@ impl Engine {
             }
         }
     }
-    /// A STATUS on the global reference: when a RESTART of ours is out, the peer does not know it. That of the
-    /// interface is tried channel by channel then; a channel whose RESTART it does not know is idle there, for
-    /// layer 2 works and there is no call of ours on it.
-    fn on_global_status(&mut self, now: Instant) {
+    /// A STATUS on the global reference: a RESTART of ours is out and the peer did not do it. That of the interface
+    /// is tried channel by channel then. A channel whose RESTART it does not *know* (81, 97, 98, 101) is idle there,
+    /// for layer 2 works and there is no call of ours on it; one it has not got (82), or whose RESTART it knows and
+    /// cannot read (96, 100), stays out.
+    fn on_global_status(&mut self, now: Instant, body: &Body<'_>) {
         let Some(current) = self.restarts.current.take() else { return };
+        let cause = body.cause.good().map(|element| element.cause);
+        let refused = [
+            Cause::CHANNEL_DOES_NOT_EXIST,
+            Cause::MANDATORY_ELEMENT_MISSING,
+            Cause::INVALID_ELEMENT,
+        ];
         match current.what {
             None => self.restart_one_by_one(),
-            Some(timeslot) => self.came_back(now, Some(Timeslots::NONE.with(timeslot, true))),
+            Some(timeslot) if cause.is_some_and(|cause| refused.contains(&cause)) => {
+                if !current.proved.has(timeslot) {
+                    self.failed = self.failed.with(timeslot, true);
+                    self.tell(Event::ChannelFailed { timeslot });
+                }
+            }
+            Some(timeslot) if current.proved.has(timeslot) => {}
+            Some(timeslot) => {
+                let which = Some(Timeslots::NONE.with(timeslot, true));
+                self.came_back(now, which, Restarter::Us);
+            }
         }
         self.next_restart(now);
     }
@@ -146,8 +194,10 @@ impl Engine {
         let to_us = header.call.to_originator;
         match MessageType::from_code(header.code) {
             Some(MessageType::Restart) if !to_us => self.on_restart(now, body),
-            Some(MessageType::RestartAcknowledge) if to_us => self.on_restart_acknowledge(now),
-            Some(MessageType::Status) if to_us => self.on_global_status(now),
+            Some(MessageType::RestartAcknowledge) if to_us => {
+                self.on_restart_acknowledge(now, body);
+            }
+            Some(MessageType::Status) if to_us => self.on_global_status(now, body),
             Some(MessageType::Status) => {}
             _ => {
                 self.counters.unexpected += 1;
@@ -187,7 +237,8 @@ impl Engine {
             }
             RestartClass::AllInterfaces => (None, 7, &[][..]),
         };
-        self.came_back(now, which);
+        self.back_in_service(which.unwrap_or(self.settings.channels));
+        self.came_back(now, which, Restarter::FarEnd);
         let message = Self::global_message(MessageType::RestartAcknowledge, true)
             .channel_contents(contents)
             .restart(code);
@@ -198,19 +249,28 @@ impl Engine {
         self.global_status(false, cause);
     }
     /// The peer is done. What it began on the channels before is void: its messages come in order.
-    fn on_restart_acknowledge(&mut self, now: Instant) {
-        let Some(current) = self.restarts.current.take() else {
+    ///
+    /// One that names other channels is a late answer to an earlier RESTART; one that names none is taken as it is.
+    fn on_restart_acknowledge(&mut self, now: Instant, body: &Body<'_>) {
+        let named = body.channel.good().map_or(Timeslots::NONE, |id| id.slots);
+        let of_channels = body.restart.good() == Some(&RestartClass::Channels);
+        let meant = |current: &InProgress| match current.what {
+            Some(timeslot) => named.is_empty() || named.has(timeslot),
+            None => !of_channels || self.settings.channels.iter().all(|t| named.has(t)),
+        };
+        let Some(current) = self.restarts.current.filter(meant) else {
             self.counters.unexpected += 1;
             return;
         };
+        self.restarts.current = None;
         let which = current.what.map(|timeslot| Timeslots::NONE.with(timeslot, true));
-        self.came_back(now, which);
+        self.came_back(now, which, Restarter::Us);
         self.next_restart(now);
     }
     /// Channels are idle and in service again: those in `which`, or all.
-    fn came_back(&mut self, now: Instant, which: Option<Timeslots>) {
+    fn came_back(&mut self, now: Instant, which: Option<Timeslots>, whose: Restarter) {
         let slots = which.unwrap_or(self.settings.channels);
-        self.end_on(now, slots, which.is_none());
+        self.end_on(now, slots, which.is_none(), whose);
         self.failed = Timeslots::from_bits(self.failed.bits() & !slots.bits());
         match which {
             None => self.tell(Event::Restarted { timeslot: None }),
@@ -222,12 +282,17 @@ impl Engine {
         }
     }
     /// Ends the calls on `which` without messages; `all`: those that wait for a channel too.
-    fn end_on(&mut self, now: Instant, which: Timeslots, all: bool) {
+    fn end_on(&mut self, now: Instant, which: Timeslots, all: bool, whose: Restarter) {
         let there = |call: &Call| call.timeslot.map_or(all, |timeslot| which.has(timeslot));
         for id in self.ids(there) {
-            if let Some(call) = self.calls.remove(&id) {
-                self.end(now, call, Cause::TEMPORARY_FAILURE);
+            let Some(mut call) = self.calls.remove(&id) else { continue };
+            let cause = Cause::TEMPORARY_FAILURE;
+            let by_far_end = whose == Restarter::FarEnd;
+            if !by_far_end {
+                self.explain(&call, Failure::Restart);
             }
+            call.clearing.get_or_insert(Clearing { by_far_end, ..self.own(cause) });
+            self.end(now, call, cause);
         }
     }
 }

@@ -56,6 +56,11 @@ impl ServiceStatus {
 impl Engine {
     /// SERVICE, in the dialect's own coding.
     pub(super) fn order_service(&mut self, channels: Timeslots, status: ServiceStatus) {
+        if status == ServiceStatus::InService {
+            // Whatever the far end said before: we want it again, and it may refuse.
+            let still_out = self.out_of_service.bits() & !channels.bits();
+            self.out_of_service = Timeslots::from_bits(still_out);
+        }
         let Some(coding) = self.settings.dialect.maintenance else { return };
         if !self.link_up {
             return;
@@ -127,6 +132,11 @@ impl Engine {
         } else {
             self.counters.unexpected += 1;
         }
+    }
+    /// The far end uses channels it had taken out of service: by a RESTART or a call of its own it put them back.
+    pub(super) fn back_in_service(&mut self, channels: Timeslots) {
+        let back = Timeslots::from_bits(self.out_of_service.bits() & channels.bits());
+        self.change_service(back, ServiceStatus::InService);
     }
     /// The far end's word on its channels. A call that is there ends by itself.
     fn change_service(&mut self, named: Timeslots, status: ServiceStatus) {

@@ -8,6 +8,7 @@ use super::compose::Composer;
 use super::engine::Engine;
 use super::header::MessageType;
 use super::message::Body;
+use crate::Failure;
 
 /// Requested facility not implemented. Q.850, §2.2.5.
 const FACILITY_NOT_IMPLEMENTED: Cause = Cause(69);
@@ -49,7 +50,18 @@ impl Engine {
         body: &Body<'_>,
     ) -> Option<Call> {
         let Some(&theirs) = body.call_state.good() else { return Some(call) };
-        if matches!(call.timer, Some((Timer::T322, _))) {
+        let cause = body.cause.good().map(|element| element.cause);
+        let is_answer = cause == Some(Cause::STATUS_ENQUIRY_RESPONSE);
+        let asked = matches!(call.timer, Some((Timer::T322, _)));
+        if call.may_lag(theirs) && !is_answer {
+            // It was sent before our CONNECT was seen. Whether that ever was, the peer is asked once.
+            if !asked {
+                call.attempts = 1;
+                self.enquire(now, &mut call);
+            }
+            return Some(call);
+        }
+        if asked {
             call.timer = None;
         }
         match (call.phase, theirs) {
@@ -62,6 +74,7 @@ impl Engine {
             _ if call.is_compatible(theirs) => Some(call),
             _ => {
                 let cause = Cause::MESSAGE_NOT_COMPATIBLE_STATE;
+                self.explain(&call, Failure::Contradiction);
                 let clearing = *call.clearing.get_or_insert(self.own(cause));
                 if call.announced {
                     self.tell(crate::Event::Clearing { key: call.key, clearing });
@@ -91,6 +104,7 @@ impl Engine {
             self.enquire(now, &mut call);
             return Some(call);
         }
+        self.explain(&call, Failure::Timer("T322"));
         self.fail(now, call, Cause::TEMPORARY_FAILURE)
     }
 

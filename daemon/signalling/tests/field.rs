@@ -1,0 +1,336 @@
+//! What peers in the field do that no standard forbids, and what must not cost a call: blocked channels, RESTARTs
+//! nobody answers, channels taken out and used again, messages that cross our CONNECT.
+
+mod bench;
+
+use bench::{Bench, NETWORK, USER, outgoing, slot};
+use call::Cause;
+use signalling::q931::{Body, Engine, EngineOutput, Header};
+use signalling::{
+    ChannelChoice, Dialect, Event, Failure, LegKey, Order, PriSettings, Side, Timeslots,
+};
+use tdm::{Instant, Timeslot};
+
+const NOW: Instant = Instant::seconds(1);
+const ALERTING: u8 = 0x01;
+const CONNECT: u8 = 0x07;
+const CONNECT_ACKNOWLEDGE: u8 = 0x0F;
+const RESTART: u8 = 0x46;
+const RELEASE: u8 = 0x4D;
+const STATUS_ENQUIRY: u8 = 0x75;
+
+fn engine(settings: PriSettings) -> Engine {
+    let mut engine = Engine::new(settings);
+    engine.link_up(NOW);
+    while engine.poll().is_some() {}
+    engine
+}
+/// What the engine sent (code, cause) and told.
+fn outputs(engine: &mut Engine) -> (Vec<(u8, Option<u8>)>, Vec<Event>) {
+    let (mut sent, mut told) = (Vec::new(), Vec::new());
+    while let Some(output) = engine.poll() {
+        match output {
+            EngineOutput::Send(octets) => {
+                // What is no call control is maintenance: its code stands at the same place.
+                let parsed = Header::parse(&octets).map(|(_, elements)| Body::parse(elements));
+                let cause = parsed.ok().and_then(|body| body.cause.good().map(|c| c.cause.0));
+                sent.push((octets[4], cause));
+            }
+            EngineOutput::Event(event) => told.push(event),
+        }
+    }
+    (sent, told)
+}
+/// SETUP of the peer, reference `n`, with this channel identification.
+fn setup(n: u8, channel: &[u8]) -> Vec<u8> {
+    let mut message = vec![8, 2, 0, n, 5, 4, 3, 0x80, 0x90, 0xA3];
+    if !channel.is_empty() {
+        message.extend([0x18, channel.len() as u8]);
+        message.extend(channel);
+    }
+    message.extend([0x70, 2, 0x81, b'9']);
+    message
+}
+const fn exclusive(number: u8) -> [u8; 3] {
+    [0xA9, 0x83, 0x80 | number]
+}
+const fn preferred(number: u8) -> [u8; 3] {
+    [0xA1, 0x83, 0x80 | number]
+}
+/// Where the call of `message` was put, or the cause with which it was refused.
+fn placed(engine: &mut Engine, message: &[u8]) -> Result<Timeslot, u8> {
+    engine.message(NOW, message);
+    let (sent, told) = outputs(engine);
+    let offered = told.iter().find_map(|event| match event {
+        Event::Incoming(call) => Some(call.timeslot),
+        _ => None,
+    });
+    offered.ok_or_else(|| {
+        let told_so = told.iter().any(|event| matches!(event, Event::Refused { .. }));
+        assert!(told_so, "refused and nobody was told: {told:?}");
+        sent.iter().find_map(|(_, cause)| *cause).expect("refused with a cause")
+    })
+}
+const ANY: [u8; 1] = [0xA3];
+
+#[test]
+fn calls_that_leave_their_channel_open_pass_by_the_blocked_ones() {
+    let mut network = engine(PriSettings::e1(Side::Network));
+    let blocked = Timeslots::from_bits(0b110);
+    let rest = Timeslots::from_bits(Timeslots::E1_PRI.bits() & !blocked.bits());
+    network.order(NOW, Order::Use { channels: rest });
+    assert_eq!(placed(&mut network, &setup(1, &ANY)), Ok(slot(3)));
+    assert_eq!(placed(&mut network, &setup(2, &[])), Ok(slot(4)));
+    assert_eq!(placed(&mut network, &setup(3, &preferred(1))), Ok(slot(5)));
+    assert_eq!(placed(&mut network, &setup(4, &exclusive(1))), Err(44));
+    assert_eq!(placed(&mut network, &setup(5, &exclusive(9))), Ok(slot(9)));
+    // A span that is drained as a whole has nothing left to offer.
+    network.order(NOW, Order::Use { channels: Timeslots::NONE });
+    assert_eq!(placed(&mut network, &setup(6, &ANY)), Err(34));
+    network.order(NOW, Order::Use { channels: Timeslots::E1_PRI });
+    assert_eq!(placed(&mut network, &setup(7, &exclusive(1))), Ok(slot(1)));
+}
+
+#[test]
+fn a_call_names_its_channel_as_it_is_set_and_goes_where_the_far_end_puts_it() {
+    use ChannelChoice::{Any, AsWished, Exclusive, Preferred};
+    let wishes = [(AsWished, false), (AsWished, true), (Exclusive, false), (Preferred, true)];
+    let named = wishes.map(|(choice, exclusive)| {
+        let mut user = engine(PriSettings { choice, ..PriSettings::e1(Side::User) });
+        user.order(NOW, Order::Call(outgoing(1, 7, exclusive)));
+        let Some(EngineOutput::Send(message)) = user.poll() else { panic!("no SETUP") };
+        Body::parse(&message[5..]).channel_contents.to_vec()
+    });
+    assert_eq!(named, [preferred(7), exclusive(7), exclusive(7), preferred(7)]);
+    // Left open: the far end puts it on a channel that we had not thought of.
+    let mut user = engine(PriSettings { choice: Any, ..PriSettings::e1(Side::User) });
+    user.order(NOW, Order::Call(outgoing(1, 7, true)));
+    let Some(EngineOutput::Send(message)) = user.poll() else { panic!("no SETUP") };
+    assert_eq!(Body::parse(&message[5..]).channel_contents, ANY);
+    user.message(NOW, &[8, 2, 0x80, 1, 2, 0x18, 3, 0xA9, 0x83, 0x94]);
+    let proceeding = Event::Proceeding { key: LegKey(1), timeslot: slot(20), in_band: false };
+    assert_eq!(outputs(&mut user).1, [proceeding]);
+    // A network has to name one.
+    let mut network = engine(PriSettings { choice: Any, ..PriSettings::e1(Side::Network) });
+    network.order(NOW, Order::Call(outgoing(1, 7, true)));
+    let Some(EngineOutput::Send(message)) = network.poll() else { panic!("no SETUP") };
+    assert_eq!(Body::parse(&message[5..]).channel_contents, preferred(7));
+}
+
+#[test]
+fn a_refused_call_is_told_with_its_numbers_and_its_cause() {
+    let mut network = engine(PriSettings::e1(Side::Network));
+    let data = [8, 2, 0, 1, 5, 4, 2, 0x88, 0x90, 0x6C, 2, 0x80, b'5', 0x70, 2, 0x81, b'9'];
+    network.message(NOW, &data);
+    let (sent, told) = outputs(&mut network);
+    assert_eq!(sent, [(0x5A, Some(65))]);
+    let [Event::Refused { called, calling: Some(calling), cause: Cause(65) }] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!((called.digits.as_str(), calling.digits.as_str()), ("9", "5"));
+    for (message, cause) in [
+        (&[8, 2, 0, 2, 5, 4, 3, 0x80, 0x90, 0xA3, 0x70, 2, 0x81, b'x'][..], 28),
+        (&[8, 2, 0, 3, 5, 0x70, 2, 0x81, b'9'], 96),
+        (&setup(4, &exclusive(16)), 44),
+    ] {
+        assert_eq!(placed(&mut network, message), Err(cause), "{message:02X?}");
+    }
+}
+
+/// The far end takes no RESTART at all, and its calls prove channel after channel; ours go there, too.
+#[test]
+fn a_peer_that_answers_no_restart_is_heard_when_it_calls_and_its_call_is_not_restarted() {
+    let mut user = engine(PriSettings::e1(Side::User));
+    user.order(NOW, Order::Restart { timeslot: None });
+    assert_eq!(outputs(&mut user).0, [(RESTART, None)]);
+    user.message(NOW, &setup(1, &exclusive(7)));
+    let (_, told) = outputs(&mut user);
+    let [Event::Restarted { timeslot: Some(proved) }, Event::Incoming(call)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!((*proved, call.timeslot), (slot(7), slot(7)));
+    // T316 runs out: a second RESTART would end the call that is there.
+    let due = user.deadline().expect("T316");
+    user.elapsed(due);
+    let (sent, told) = outputs(&mut user);
+    assert!(told.contains(&Event::RestartUnanswered { timeslot: None }), "{told:?}");
+    assert!(!told.contains(&Event::ChannelFailed { timeslot: slot(7) }), "{told:?}");
+    assert!(sent.iter().all(|(code, _)| *code == RESTART), "channel by channel from now on");
+    assert_eq!(user.calls(), 1);
+    // The others wait for a RESTART of their own, and a call proves them as well.
+    let message = setup(2, &exclusive(20));
+    user.message(due, &message);
+    assert!(outputs(&mut user).1.iter().any(|event| matches!(event, Event::Incoming(_))));
+    // Ours may go where theirs have been, and only there.
+    for (n, message) in [(1, [8, 2, 0, 1, 0x5A]), (2, [8, 2, 0, 2, 0x5A])] {
+        user.message(due, &message);
+        assert_eq!(user.calls(), 2 - n);
+    }
+    outputs(&mut user);
+    user.order(due, Order::Call(outgoing(1, 20, true)));
+    assert_eq!(outputs(&mut user).0, [(5, None)]);
+    user.order(due, Order::Call(outgoing(3, 21, true)));
+    assert!(matches!(outputs(&mut user).1[..], [Event::Ended { key: LegKey(3), .. }]));
+}
+
+/// A RESTART that is acknowledged late after all was done at the far end behind its own SETUP: the call is gone.
+#[test]
+fn a_late_acknowledgement_ends_the_call_that_crossed_our_restart() {
+    let mut user = engine(PriSettings::e1(Side::User));
+    user.order(NOW, Order::Restart { timeslot: None });
+    assert_eq!(placed(&mut user, &setup(1, &exclusive(7))), Ok(slot(7)));
+    user.message(NOW, &[8, 2, 0x80, 0, 0x4E, 0x79, 1, 0x86]);
+    assert_eq!(user.calls(), 0);
+    assert!(outputs(&mut user).1.contains(&Event::Restarted { timeslot: None }));
+}
+
+#[test]
+fn a_call_proves_a_channel_that_failed_and_one_that_was_taken_out_of_service() {
+    let mut user = engine(PriSettings::new(Side::User, Dialect::NI1));
+    // SERVICE: 9 out of service, then a call on it all the same.
+    let out = [3, 2, 0, 0, 0x0F, 1, 1, 0xC2, 0x18, 3, 0xA9, 0x83, 0x89];
+    user.message(NOW, &out);
+    outputs(&mut user);
+    user.order(NOW, Order::Call(outgoing(1, 9, true)));
+    assert!(matches!(outputs(&mut user).1[..], [Event::Ended { .. }]), "not by us");
+    user.message(NOW, &setup(1, &exclusive(9)));
+    let (_, told) = outputs(&mut user);
+    let back = Event::Service { timeslot: slot(9), status: signalling::ServiceStatus::InService };
+    assert!(told.contains(&back), "{told:?}");
+    assert!(told.iter().any(|event| matches!(event, Event::Incoming(_))), "{told:?}");
+    // RESTART of the far end puts its channels back as well.
+    for restart in [
+        &[8, 2, 0, 0, RESTART, 0x79, 1, 0x86][..],
+        &[8, 2, 0, 0, RESTART, 0x18, 3, 0xA9, 0x83, 0x89, 0x79, 1, 0x80],
+    ] {
+        user.message(NOW, &out);
+        outputs(&mut user);
+        user.message(NOW, restart);
+        assert!(outputs(&mut user).1.contains(&back), "{restart:02X?}");
+        user.order(NOW, Order::Call(outgoing(3, 9, true)));
+        assert_eq!(outputs(&mut user).0, [(5, None)]);
+        user.message(NOW, &[8, 2, 0x80, 1, 0x5A]);
+        user.message(NOW, &[8, 2, 0x80, 2, 0x5A]);
+        outputs(&mut user);
+    }
+    // And so does our own word.
+    user.message(NOW, &out);
+    let status = signalling::ServiceStatus::InService;
+    user.order(NOW, Order::Service { timeslot: slot(9), status });
+    outputs(&mut user);
+    user.order(NOW, Order::Call(outgoing(5, 9, true)));
+    assert_eq!(outputs(&mut user).0, [(5, None)]);
+}
+
+/// A network is active with its CONNECT; what the user says about ALERTING crosses it.
+#[test]
+fn a_status_that_crosses_our_connect_is_answered_with_a_question_and_costs_no_call() {
+    let status =
+        |cause: u8, state: u8| [8, 2, 0, 1, 0x7D, 8, 2, 0x80, 0x80 | cause, 0x14, 1, state];
+    for state in 1..=4 {
+        let mut network = engine(PriSettings::e1(Side::Network));
+        assert!(placed(&mut network, &setup(1, &exclusive(1))).is_ok());
+        network.order(NOW, Order::Alert { key: LegKey(2), in_band: true });
+        network.order(NOW, Order::Connect { key: LegKey(2) });
+        assert_eq!(outputs(&mut network).0, [(ALERTING, None), (CONNECT, None)]);
+        network.message(NOW, &status(99, state));
+        network.message(NOW, &status(100, state));
+        assert_eq!(outputs(&mut network).0, [(STATUS_ENQUIRY, None)]);
+        network.message(NOW, &[8, 2, 0, 1, CONNECT_ACKNOWLEDGE]);
+        network.message(NOW, &status(30, 10));
+        assert_eq!((outputs(&mut network).0, network.calls()), (vec![], 1), "state {state}");
+        assert_eq!(network.deadline(), None, "nothing is waited for any more");
+        // Asked, and still not there: now it is a contradiction.
+        network.message(NOW, &status(30, state));
+        let (sent, told) = outputs(&mut network);
+        assert_eq!(sent, [(RELEASE, Some(101))]);
+        let why = Failure::Contradiction;
+        assert_eq!(told.first(), Some(&Event::Failed { key: LegKey(2), why }));
+    }
+}
+
+#[test]
+fn a_user_waits_for_its_acknowledgement_whatever_state_the_network_was_in() {
+    for state in [1, 2, 3, 4, 6, 7, 9] {
+        let mut user = engine(PriSettings::e1(Side::User));
+        assert!(placed(&mut user, &setup(1, &exclusive(1))).is_ok());
+        user.order(NOW, Order::Connect { key: LegKey(2) });
+        outputs(&mut user);
+        user.message(NOW, &[8, 2, 0, 1, 0x7D, 8, 2, 0x80, 0xE3, 0x14, 1, state]);
+        assert_eq!((outputs(&mut user).0, user.calls()), (vec![], 1), "state {state}");
+        user.message(NOW, &[8, 2, 0, 1, CONNECT_ACKNOWLEDGE]);
+        assert!(matches!(outputs(&mut user).1[..], [Event::Connected { .. }]));
+    }
+}
+
+#[test]
+fn what_ends_a_call_without_anybody_s_wish_is_named_and_is_not_the_far_end() {
+    let mut bench = Bench::up(1);
+    bench.call(USER, outgoing(1, 1, true));
+    bench.run_millis(9000);
+    let told = bench.take(USER);
+    let [Event::Failed { key, why }, Event::Ended { clearing, .. }] = told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!((key, why), (LegKey(1), Failure::Timer("T303")));
+    assert_eq!((clearing.cause, clearing.by_far_end), (Cause::NO_USER_RESPONDING, false));
+    bench.take(NETWORK);
+    bench.call(USER, outgoing(3, 1, true));
+    bench.run_millis(50);
+    bench.order(USER, Order::Line { up: false });
+    let told = bench.take(USER);
+    assert_eq!(told.first(), Some(&Event::Failed { key: LegKey(3), why: Failure::Link }));
+    bench.call(USER, outgoing(5, 1, true));
+    let told = bench.take(USER);
+    assert_eq!(told.first(), Some(&Event::Failed { key: LegKey(5), why: Failure::Link }));
+}
+
+#[test]
+fn a_restart_the_peer_cannot_do_leaves_the_channel_out_and_one_it_does_not_know_does_not() {
+    for (cause, stays_out) in [(82, true), (96, true), (100, true), (81, false), (97, false)] {
+        let mut user = engine(PriSettings::e1(Side::User));
+        user.order(NOW, Order::Restart { timeslot: Some(slot(2)) });
+        user.message(NOW, &[8, 2, 0x80, 0, 0x7D, 8, 2, 0x80, 0x80 | cause, 0x14, 1, 0]);
+        let (_, told) = outputs(&mut user);
+        let failed = told.contains(&Event::ChannelFailed { timeslot: slot(2) });
+        let back = told.contains(&Event::Restarted { timeslot: Some(slot(2)) });
+        assert_eq!((failed, back), (stays_out, !stays_out), "cause {cause}: {told:?}");
+    }
+}
+
+#[test]
+fn a_late_acknowledgement_of_another_channel_ends_no_call_and_no_wait() {
+    let mut user = engine(PriSettings::e1(Side::User));
+    for timeslot in [1, 2] {
+        user.order(NOW, Order::Restart { timeslot: Some(slot(timeslot)) });
+    }
+    outputs(&mut user);
+    let acknowledge = |n: u8| [8, 2, 0x80, 0, 0x4E, 0x18, 3, 0xA9, 0x83, 0x80 | n, 0x79, 1, 0x80];
+    user.message(NOW, &acknowledge(1));
+    assert_eq!(outputs(&mut user).0, [(RESTART, None)], "now the second");
+    user.message(NOW, &acknowledge(1));
+    let (_, told) = outputs(&mut user);
+    assert_eq!((told, user.counters().unexpected), (vec![], 1));
+    user.message(NOW, &acknowledge(2));
+    assert_eq!(outputs(&mut user).1, [Event::Restarted { timeslot: Some(slot(2)) }]);
+    // One of a channel does not answer that of the interface; one without a channel does.
+    user.order(NOW, Order::Restart { timeslot: None });
+    user.message(NOW, &acknowledge(2));
+    assert!(!outputs(&mut user).1.contains(&Event::Restarted { timeslot: None }));
+    user.message(NOW, &[8, 2, 0x80, 0, 0x4E]);
+    assert!(outputs(&mut user).1.contains(&Event::Restarted { timeslot: None }));
+}
+
+/// QSIG: both ends are users in this, whichever is the network of layer 2.
+#[test]
+fn where_both_ends_are_alike_neither_hurries_a_call_it_can_hear() {
+    let settings = |side| PriSettings::new(side, Dialect::QSIG);
+    let mut bench = Bench::with(1, settings(Side::User), settings(Side::Network)).brought_up();
+    bench.call(NETWORK, outgoing(1, 1, true));
+    bench.run_millis(50);
+    let key = bench.incoming(USER).key;
+    bench.order(USER, Order::Progress { key, cause: None });
+    bench.run_millis(170_000);
+    let over = |event: &Event| matches!(event, Event::Ended { .. } | Event::Clearing { .. });
+    assert!(!bench.take(NETWORK).iter().any(over));
+}
