@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use emulator::server::{Handle, Server as BoardServer, Settings as ServeSettings};
-use emulator::{Board, BoardCounters, BoardFault, Fault};
+use emulator::{Board, BoardCounters};
 use exchange::Exchange;
 use protocol::Fault as Refused;
 use protocol::server::{Access, Output, Request, Server, Settings};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::config::{Clock, Config, EmulatedBoard};
 use crate::allow::Allow;
+use crate::config::{Clock, Config, EmulatedBoard, ScheduledFault};
 use crate::door::Door;
 use crate::far_ends;
+use crate::faults;
 use crate::paths::Paths;
 use crate::signals::Signals;
 
@@ -54,7 +55,7 @@ pub fn run(config: &Config, folder: &Path, paths: &Paths) -> Result<()> {
     for (index, emulated) in config.emulate.board.iter().enumerate() {
         let seed = config.emulate.seed.wrapping_add(index as u64);
         let model = emulated.known_model().context("the configuration was checked")?;
-        let mut board = Board::new(&model, seed)?;
+        let mut board = Board::new(&model, seed)?.with_oscillator(emulated.ppm);
         for (port, end) in far.next().unwrap_or_default().into_iter().enumerate() {
             board.plug(port, end);
         }
@@ -63,7 +64,9 @@ pub fn run(config: &Config, folder: &Path, paths: &Paths) -> Result<()> {
     let settings = Settings { exclusive: false, ..Settings::new("emulate", METHODS) };
     let allow = Allow::parse(config.media.allow.iter().map(|a| a.get_ref().as_str()))?;
     let door = Door::listen(&paths.emulate_socket(), allow, Server::new(settings))?;
-    let mut desk = Desk { door, signals, boards, exchanges: ends.exchanges, zero: Instant::now() };
+    let schedule = Schedule::new(&config.emulate.fault);
+    let zero = Instant::now();
+    let mut desk = Desk { door, signals, boards, exchanges: ends.exchanges, schedule, zero };
     let ended = desk.run();
     for served in desk.boards {
         served.handle.stop();
@@ -72,6 +75,87 @@ pub fn run(config: &Config, folder: &Path, paths: &Paths) -> Result<()> {
         }
     }
     ended
+}
+
+/// Breaks a port or, without one, the board: `Some(false)` when there is no such port, nothing when the board is not
+/// served any more.
+fn inject(
+    served: &Served,
+    port: Option<usize>,
+    fault: Option<&str>,
+    value: Option<f64>,
+) -> Result<Option<bool>, String> {
+    Ok(match port {
+        Some(port) => {
+            let fault = faults::of_port(fault, value)?;
+            served.handle.with(move |board, _| board.inject(port, fault))
+        }
+        None => {
+            let fault = faults::of_board(fault, value)?;
+            served.handle.with(move |board, _| {
+                board.fail(fault);
+                true
+            })
+        }
+    })
+}
+
+/// Makes a port or, without one, the board whole again. As [`inject`].
+fn repair(served: &Served, port: Option<usize>) -> Option<bool> {
+    served.handle.with(move |board, _| match port {
+        Some(port) => board.repair(port),
+        None => {
+            board.heal();
+            true
+        }
+    })
+}
+
+/// The faults of the configuration that are still to come, and the repairs.
+struct Schedule(Vec<Due>);
+
+struct Due {
+    at: Duration,
+    /// Otherwise it is repaired.
+    breaks: bool,
+    what: ScheduledFault,
+}
+
+impl Schedule {
+    fn new(faults: &[ScheduledFault]) -> Self {
+        let due = |seconds: f64, breaks, what: &ScheduledFault| {
+            let at = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+            Due { at, breaks, what: what.clone() }
+        };
+        let each = faults.iter().flat_map(|fault| {
+            let ends = fault.for_seconds.map(|long| due(fault.after_seconds + long, false, fault));
+            std::iter::once(due(fault.after_seconds, true, fault)).chain(ends)
+        });
+        let mut all: Vec<Due> = each.collect();
+        // The next one last.
+        all.sort_by_key(|due| std::cmp::Reverse(due.at));
+        Self(all)
+    }
+    /// Does what is due after `elapsed`.
+    fn work(&mut self, elapsed: Duration, boards: &[Served]) {
+        while let Some(due) = self.0.pop_if(|due| due.at <= elapsed) {
+            let ScheduledFault { board, port, fault, value, .. } = &due.what;
+            let Some(served) = boards.get(*board) else { continue };
+            let done = if due.breaks {
+                inject(served, *port, Some(fault.get_ref()), *value)
+            } else {
+                Ok(repair(served, *port))
+            };
+            tracing::info!(
+                board,
+                port,
+                fault = fault.get_ref(),
+                breaks = due.breaks,
+                ?done,
+                "fault"
+            );
+        }
+    }
 }
 
 struct Served {
@@ -89,8 +173,7 @@ fn serve(
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let mut settings =
-        ServeSettings { ppm: emulated.ppm.round() as i32, ..ServeSettings::default() };
+    let mut settings = ServeSettings::default();
     if emulated.clock == Clock::Lock {
         settings.clock = emulator::server::Clock::Lock;
         settings.patience = LOCKSTEP_PATIENCE;
@@ -115,6 +198,7 @@ struct Desk {
     signals: Signals,
     boards: Vec<Served>,
     exchanges: BTreeMap<String, Exchange>,
+    schedule: Schedule,
     zero: Instant,
 }
 
@@ -145,6 +229,7 @@ impl Desk {
         sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
         while !self.signals.end_asked()? {
             let zero = self.zero;
+            self.schedule.work(zero.elapsed(), &self.boards);
             let now = move || u64::try_from(zero.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.door.wait(now, Some(REST))?;
             loop {
@@ -233,27 +318,12 @@ impl Desk {
         let Where { board, port, fault, value } = read(method, params)?;
         let served =
             self.boards.get(board).ok_or_else(|| bad(method, "board", "no such board (from 0)"))?;
-        let done = match (method, port) {
-            ("repair", Some(port)) => served.handle.with(move |b, _| b.repair(port)),
-            ("repair", None) => served.handle.with(|b, _| {
-                b.heal();
-                true
-            }),
-            (_, Some(port)) => {
-                let fault =
-                    line_fault(fault.as_deref(), value).map_err(|why| bad(method, "fault", why))?;
-                served.handle.with(move |b, _| b.inject(port, fault))
-            }
-            (_, None) => {
-                let fault = board_fault(fault.as_deref(), value)
-                    .map_err(|why| bad(method, "fault", why))?;
-                served.handle.with(move |b, _| {
-                    b.fail(fault);
-                    true
-                })
-            }
+        let done = if method == "repair" {
+            Ok(repair(served, port))
+        } else {
+            inject(served, port, fault.as_deref(), value)
         };
-        match done {
+        match done.map_err(|why| bad(method, "fault", &why))? {
             Some(true) => Ok(json!({})),
             Some(false) => Err(bad(method, "port", "the board has no such port (from 0)")),
             None => Err(bad(method, "board", "the board is not served any more")),
@@ -263,38 +333,6 @@ impl Desk {
 
 fn offering(exchange: &Exchange) -> Value {
     json!(exchange.offering())
-}
-
-fn line_fault(name: Option<&str>, value: Option<f64>) -> Result<Fault, &'static str> {
-    Ok(match name {
-        Some("loss_of_signal") => Fault::LossOfSignal,
-        Some("loss_of_frame") => Fault::LossOfFrame,
-        Some("alarm_indication") => Fault::AlarmIndication,
-        Some("remote_alarm") => Fault::RemoteAlarm,
-        Some("cut") => Fault::Cut,
-        Some("bit_errors") => match value {
-            Some(rate) if rate > 0.0 && rate <= 0.5 => Fault::BitErrors(rate),
-            _ => return Err("`bit_errors` takes a `value` above 0 and up to 0.5"),
-        },
-        _ => {
-            return Err(
-                "of a port: loss_of_signal, loss_of_frame, alarm_indication, remote_alarm, cut, bit_errors",
-            );
-        }
-    })
-}
-
-fn board_fault(name: Option<&str>, value: Option<f64>) -> Result<BoardFault, &'static str> {
-    Ok(match name {
-        Some("frozen_clock") => BoardFault::FrozenClock,
-        Some("missed_interrupts") => match value {
-            Some(n) if (1.0..=1e6).contains(&n) => BoardFault::MissedInterrupts(n as u32),
-            _ => return Err("`missed_interrupts` takes a `value` from 1 to 1000000"),
-        },
-        Some("pulled") => BoardFault::Pulled,
-        Some("dma_stopped") => BoardFault::DmaStopped,
-        _ => return Err("of a board: frozen_clock, missed_interrupts, pulled, dma_stopped"),
-    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(

@@ -18,6 +18,7 @@ pub mod demo;
 pub mod door;
 pub mod emulate;
 pub mod far_ends;
+pub mod faults;
 pub mod house;
 pub mod jitter;
 pub mod journal;

@@ -92,10 +92,11 @@ impl Rig {
         let mut boards = Vec::new();
         for (ends, plan) in board_ends.into_iter().zip(&plan.boards) {
             let emulated = config.emulate.board.get(ends.index);
-            let ppm = emulated.map_or(0, |b| b.ppm.round() as i32);
+            let ppm = emulated.map_or(0.0, |b| b.ppm);
             let seed = config.emulate.seed.wrapping_add(ends.index as u64);
             let model = emulated.and_then(EmulatedBoard::known_model);
-            let mut card = Emulated::new(&model.unwrap_or(model::TE410P_GEN5), seed)?;
+            let mut card =
+                Emulated::new(&model.unwrap_or(model::TE410P_GEN5), seed)?.with_oscillator(ppm);
             for (port, end) in far.pop_front().unwrap_or_default().into_iter().enumerate() {
                 card.plug(port, end);
             }
@@ -247,6 +248,8 @@ impl Slot {
     fn millisecond(&mut self, at: Instant) {
         self.clock.due(at);
         self.card.millisecond();
+        // It may follow a line from now on.
+        self.clock.run_at(at, self.card.with(|card| card.clock_ppm()));
         let Some(board) = &mut self.board else { return };
         let waited = board.wait(at, core::time::Duration::ZERO);
         let turned = match waited {

@@ -372,4 +372,43 @@
 #define IMAGE_VERSION_IN_SUMMED 0x12u /* Where the version is in what is summed up. */
 #define IMAGE_PAYLOAD 0x20u /* Where what goes to the flash begins. */
 
+/* model */
+#define MODEL_DIGIUM 0xD161u /* Maker of the later boards. */
+#define MODEL_XILINX 0x10EEu /* Maker of the first FPGA, whose identity the first generation kept. */
+#define IMAGE_MAGIC "DIGIUM" /* What a file begins with. */
+
+/*
+ * Every board: MODEL_MODELS(X) is X(vendor, device, sub-vendor or -1 for any other, name, generation, spans,
+ * bursts allowed, extended reset) for each. The first row that matches wins.
+ */
+#define MODEL_MODELS(X) \
+    X(0x10EE, 0x0314, -1, "TE410P/TE405P", 1, 4, 0, 0) \
+    X(0xD161, 0x1820, -1, "TE820", 5, 8, 1, 1) \
+    X(0xD161, 0x1420, 0x0005, "TE420", 5, 4, 1, 1) \
+    X(0xD161, 0x1410, 0x0005, "TE410P", 5, 4, 1, 0) \
+    X(0xD161, 0x1405, 0x0005, "TE405P", 5, 4, 1, 0) \
+    X(0xD161, 0x0420, 0x0004, "TE420", 4, 4, 1, 1) \
+    X(0xD161, 0x0410, 0x0004, "TE410P", 4, 4, 1, 0) \
+    X(0xD161, 0x0405, 0x0004, "TE405P", 4, 4, 1, 0) \
+    X(0xD161, 0x0410, 0x0003, "TE410P", 3, 4, 0, 0) \
+    X(0xD161, 0x0405, 0x0003, "TE405P", 3, 4, 0, 0) \
+    X(0xD161, 0x0410, -1, "TE410P", 2, 4, 0, 0) \
+    X(0xD161, 0x0405, -1, "TE405P", 2, 4, 0, 0) \
+    X(0xD161, 0x1220, 0x0005, "TE220", 5, 2, 1, 1) \
+    X(0xD161, 0x1205, 0x0005, "TE205P", 5, 2, 1, 0) \
+    X(0xD161, 0x1210, 0x0005, "TE210P", 5, 2, 1, 0) \
+    X(0xD161, 0x0220, 0x0004, "TE220", 4, 2, 1, 1) \
+    X(0xD161, 0x0205, 0x0004, "TE205P", 4, 2, 1, 0) \
+    X(0xD161, 0x0210, 0x0004, "TE210P", 4, 2, 1, 0) \
+    X(0xD161, 0x0205, 0x0003, "TE205P", 3, 2, 0, 0) \
+    X(0xD161, 0x0210, 0x0003, "TE210P", 3, 2, 0, 0) \
+    X(0xD161, 0x0205, -1, "TE205P", 2, 2, 0, 0) \
+    X(0xD161, 0x0210, -1, "TE210P", 2, 2, 0, 0)
+/* Single rows, for a macro of eight arguments. */
+#define MODEL_TE405P_GEN5 0xD161, 0x1405, 0x0005, "TE405P", 5, 4, 1, 0
+#define MODEL_TE410P_GEN5 0xD161, 0x1410, 0x0005, "TE410P", 5, 4, 1, 0
+#define MODEL_TE410P_GEN2 0xD161, 0x0410, -1, "TE410P", 2, 4, 0, 0
+#define MODEL_TE210P_GEN5 0xD161, 0x1210, 0x0005, "TE210P", 5, 2, 1, 0
+#define MODEL_TE820 0xD161, 0x1820, -1, "TE820", 5, 8, 1, 1
+
 #endif

@@ -7,17 +7,25 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use firmware_headers::model::Model;
+use firmware_headers::{image, model};
+
 #[path = "c_header/table.rs"]
 mod table;
 
 /// The modules whose constants go over, with their sources.
-const MODULES: [(&str, &str); 5] = [
+const MODULES: [(&str, &str); 6] = [
     ("pci", include_str!("../src/pci.rs")),
     ("wct4xxp", include_str!("../src/wct4xxp.rs")),
     ("falc", include_str!("../src/falc.rs")),
     ("dma", include_str!("../src/dma.rs")),
     ("image", include_str!("../src/image.rs")),
+    ("model", include_str!("../src/model.rs")),
 ];
+
+/// The public constants that are neither numbers nor registers: each is written down by a line of its own below.
+const OTHERS: [&str; 7] =
+    ["MAGIC", "TE405P_GEN5", "TE410P_GEN5", "TE410P_GEN2", "TE210P_GEN5", "TE820", "MODELS"];
 
 /// A constant of a source: its name, its documentation, and whether it is a register.
 struct Constant {
@@ -86,8 +94,46 @@ fn header_text() -> String {
             writeln!(text, "#define {name} {value:#X}u /* {says} */").unwrap();
         }
     }
+    let magic = std::str::from_utf8(image::MAGIC).unwrap();
+    writeln!(text, "#define IMAGE_MAGIC \"{magic}\" /* What a file begins with. */").unwrap();
+    text.push_str(&boards());
     text.push_str("\n#endif\n");
     text.replace("0X", "0x")
+}
+
+/// A board's row: vendor, device, sub-vendor, name, generation, spans, bursts, extended reset.
+fn row(model: &Model) -> String {
+    let Model { vendor, device, sub_vendor, name, generation, spans, bursts, extended_reset } =
+        *model;
+    let sub_vendor = sub_vendor.map_or_else(|| "-1".to_owned(), |id| format!("{id:#06X}"));
+    let flags = [bursts, extended_reset].map(u8::from);
+    format!(
+        "{vendor:#06X}, {device:#06X}, {sub_vendor}, \"{name}\", {generation}, {spans}, {}, {}",
+        flags[0], flags[1]
+    )
+}
+
+/// The boards: a list whose rows are handed to a macro, and the names of some of them.
+fn boards() -> String {
+    let mut text = String::from(
+        "\n/*\n * Every board: MODEL_MODELS(X) is X(vendor, device, sub-vendor or -1 for any other, name, generation, \
+         spans,\n * bursts allowed, extended reset) for each. The first row that matches wins.\n */\n\
+         #define MODEL_MODELS(X)",
+    );
+    for model in &model::MODELS {
+        write!(text, " \\\n    X({})", row(model)).unwrap();
+    }
+    text.push_str("\n/* Single rows, for a macro of eight arguments. */\n");
+    for (name, model) in [
+        ("TE405P_GEN5", model::TE405P_GEN5),
+        ("TE410P_GEN5", model::TE410P_GEN5),
+        ("TE410P_GEN2", model::TE410P_GEN2),
+        ("TE210P_GEN5", model::TE210P_GEN5),
+        ("TE820", model::TE820),
+    ] {
+        writeln!(text, "#define MODEL_{name} {}", row(&model)).unwrap();
+    }
+    text
 }
 
 /// Holds `path` equal to `wanted`, or makes it so when that is asked for.
@@ -99,6 +145,24 @@ fn hold(path: &str, wanted: &str) {
     }
     let there = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(there == wanted, "{} is old: see the head of this test", path.display());
+}
+
+/// A constant of another kind than those that go over would be left out in silence.
+#[test]
+fn every_public_constant_is_in_the_header() {
+    let header = header_text();
+    for (module, source) in MODULES {
+        for line in source.lines().filter_map(|line| line.strip_prefix("pub const ")) {
+            let Some((name, _)) = line.split_once(": ").filter(|_| !line.starts_with("fn ")) else {
+                continue;
+            };
+            let known = constants(source).iter().any(|constant| constant.name == name);
+            assert!(known || OTHERS.contains(&name), "{module}::{name} does not go over");
+            let define = format!("#define {}_{name}", module.to_uppercase());
+            assert!(header.contains(&define), "{define}");
+        }
+    }
+    assert_eq!(header.matches("\n    X(0x").count(), model::MODELS.len());
 }
 
 #[test]

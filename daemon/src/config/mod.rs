@@ -22,6 +22,8 @@ pub use shape::{
     FarEndKind, Group, Host, Hunt, Media, Orphan, Overlap, Rule, Side, Signalling, Spans, Timers,
 };
 
+pub use shape::ScheduledFault;
+
 /// Something wrong in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -401,6 +403,24 @@ impl Check<'_> {
 
     fn emulation(&mut self, config: &Config) {
         let mut sockets = BTreeSet::new();
+        for it in &config.emulate.fault {
+            let name = Some(it.fault.get_ref().as_str());
+            let known = match it.port {
+                Some(_) => crate::faults::of_port(name, it.value).map(drop),
+                None => crate::faults::of_board(name, it.value).map(drop),
+            };
+            if let Err(why) = known {
+                self.at(&it.fault, why);
+            }
+            let ports = config.emulate.board.get(it.board).and_then(EmulatedBoard::known_model);
+            if ports.is_none_or(|model| it.port.is_some_and(|port| port >= model.spans.into())) {
+                self.at(&it.fault, "there is no such emulated board or port (from 0)");
+            }
+            let times = [it.after_seconds, it.for_seconds.unwrap_or_default()];
+            if times.iter().any(|seconds| !(0.0..=1e9).contains(seconds)) {
+                self.at(&it.fault, "`after_seconds` and `for_seconds` are seconds from 0 on");
+            }
+        }
         for board in &config.emulate.board {
             let model = board.model.get_ref().as_str();
             let known = board.known_model();

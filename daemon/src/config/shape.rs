@@ -322,6 +322,27 @@ pub struct Emulate {
     /// Chance of everything emulated.
     #[serde(default)]
     pub seed: u64,
+    /// What breaks by itself.
+    #[serde(default)]
+    pub fault: Vec<ScheduledFault>,
+}
+
+/// A fault that comes by itself, and may end so.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduledFault {
+    /// So long after the start of `trunkline emulate`.
+    pub after_seconds: f64,
+    /// It lasts so long; without, until it is repaired by hand.
+    pub for_seconds: Option<f64>,
+    /// Which board, from 0.
+    pub board: usize,
+    /// Which port of it, from 0; without, the board itself.
+    pub port: Option<usize>,
+    /// As for `ctl emulate fault`.
+    pub fault: Spanned<String>,
+    /// As there.
+    pub value: Option<f64>,
 }
 
 /// An emulated board.

@@ -21,6 +21,7 @@ pub mod conformance;
 mod descriptors;
 mod host;
 mod in_process;
+mod lent;
 mod mapping;
 pub mod pci;
 mod reached;
@@ -33,8 +34,8 @@ pub use descriptors::{receive_with_descriptors, send_with_descriptors};
 pub use firmware_headers::{ReadOnly, ReadWrite, Readable, Reg, Word, Writable, WriteOnly};
 pub use host::{Bus, BusError, DmaMemory, DmaRegion, Result, Space};
 pub use in_process::{Card, InProcess, in_process};
+pub use lent::LentMemory;
 pub use mapping::SharedMapping;
-
 pub use reached::Reached;
 pub use vfio::{OpenError, Registering, Vfio, could_open};
 pub use vfio_user::{ANSWER_TIMEOUT, VfioUser};

@@ -18,6 +18,7 @@ use firmware_headers::{dma, falc, pci, wct4xxp};
 use tdm::{Rng, SampleTime};
 
 use crate::FarEnd;
+use crate::clock::billionths;
 use crate::fault::{BoardFault, Fault};
 use config::Config;
 use fpga::{Fpga, Jumpers};
@@ -94,6 +95,8 @@ struct BoardFaults {
     pulled: bool,
     dma_stopped: bool,
     dead_interrupt: bool,
+    /// What its oscillator is off, in parts per billion.
+    oscillator: Option<i64>,
     swallow: u32,
 }
 
@@ -122,6 +125,9 @@ pub struct Board {
     receive: Vec<u8>,
     faults: BoardFaults,
     counters: BoardCounters,
+    /// What its own oscillator is off, and what clocked it last, in parts per billion.
+    oscillator: i64,
+    running_at: i64,
 }
 
 impl Board {
@@ -161,6 +167,8 @@ impl Board {
             receive: vec![0; layout.buffer_octets],
             faults: BoardFaults::default(),
             counters: BoardCounters::default(),
+            oscillator: 0,
+            running_at: 0,
         })
     }
     /// The same board before PCI 2.3: its interrupt cannot be disabled and does not show in STATUS.
@@ -222,6 +230,7 @@ impl Board {
     /// Breaks the board in one more way.
     pub fn fail(&mut self, fault: BoardFault) {
         match fault {
+            BoardFault::ClockOffset(ppm) => self.faults.oscillator = Some(billionths(ppm)),
             BoardFault::FrozenClock => self.faults.frozen = true,
             BoardFault::MissedInterrupts(ticks) => {
                 self.faults.swallow = self.faults.swallow.saturating_add(ticks);
@@ -237,6 +246,18 @@ impl Board {
             self.reset();
         }
         self.faults = BoardFaults::default();
+    }
+
+    /// By how many parts per million the board's clock is fast: that of the line it follows, or its oscillator's.
+    pub fn clock_ppm(&self) -> f64 {
+        self.running_at as f64 / 1000.0
+    }
+    /// The same board with an oscillator that runs so many parts per million fast.
+    #[must_use]
+    pub fn with_oscillator(mut self, ppm: f64) -> Self {
+        self.oscillator = billionths(ppm);
+        self.running_at = self.oscillator;
+        self
     }
 
     /// DMA runs.
@@ -281,11 +302,14 @@ impl Board {
         let parts = self.transmit.chunks_exact(dma::PORT_OCTETS);
         let places = self.receive.chunks_exact_mut(dma::PORT_OCTETS);
         let dead = self.fpga.framer.is_in_reset();
+        let clock = self.fpga.clock_port().and_then(|port| self.wires.get(port)?.clock());
+        let clock = clock.or(self.faults.oscillator).unwrap_or(self.oscillator);
+        self.running_at = clock;
         for (n, ((wire, sent), received)) in
             self.wires.iter_mut().zip(parts).zip(places).enumerate()
         {
             highway::to_block(sent, &mut wire.sent);
-            wire.millisecond(at, self.fpga.framer.port_mut(n).filter(|_| !dead));
+            wire.millisecond(at, clock, self.fpga.framer.port_mut(n).filter(|_| !dead));
             highway::from_block(&wire.received, received);
         }
         self.counters.millis = self.counters.millis.wrapping_add(1);

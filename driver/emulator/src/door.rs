@@ -31,6 +31,10 @@ fn fault(what: u32, argument: u32) -> Option<Fault> {
         6 => Some(Fault::NoMultiframe),
         7 => Some(Fault::Slip),
         8 => Some(Fault::BitErrors(10_f64.powi(-i32::try_from(argument).unwrap_or(i32::MAX)))),
+        10 => Some(Fault::SlipSkipped),
+        11 => Some(Fault::DeadTimeslot16),
+        12 => Some(Fault::MultiframeAlarm),
+        13 => Some(Fault::CrcErrors(u16::try_from(argument).unwrap_or(u16::MAX))),
         _ => None,
     }
 }
@@ -99,6 +103,9 @@ impl Served for WithDoor {
     }
     fn tick_taken(&self, rule: Lockstep) -> bool {
         self.credit != Some(0) && self.board.tick_taken(rule)
+    }
+    fn clock_ppm(&self) -> f64 {
+        self.board.clock_ppm()
     }
 }
 

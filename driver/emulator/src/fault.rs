@@ -3,10 +3,13 @@
 use firmware_headers::falc;
 use tdm::{Block, Rng};
 
+use crate::clock::billionths;
 use crate::{Frames, Signal};
 
 const SECOND_MILLIS: u16 = 1000;
 const TIMESLOT_16: usize = 16;
+/// 125 µs.
+const FRAME_PICOS: i64 = 125_000_000;
 
 /// What goes wrong with one line. Several may hold at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +36,9 @@ pub enum Fault {
     DeadTimeslot16,
     /// E1: the far end's multiframe carries its remote alarm, bit Y.
     MultiframeAlarm,
+    /// The far end does not take its clock from this board: its own runs so many parts per million fast. The framer slips
+    /// by the difference, unless the board takes its clock from the line.
+    ClockOffset(f64),
     /// So many milliseconds of a second (0 to 1000), evenly spread, arrive with a wrong CRC and no other error.
     CrcErrors(u16),
     /// Received bits are wrong by chance, this share of them (0 to 0.5).
@@ -40,8 +46,10 @@ pub enum Fault {
 }
 
 /// What goes wrong with the whole board. Several may hold at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum BoardFault {
+    /// The board's own oscillator runs so many parts per million fast.
+    ClockOffset(f64),
     /// The board's clock stands still: milliseconds that pass outside do not pass inside.
     FrozenClock,
     /// The interrupts of this many ticks do not come; their DMA does.
@@ -52,6 +60,32 @@ pub enum BoardFault {
     Pulled,
     /// The DMA engine hangs: no transfer, no ident, no interrupt, while the lines go on.
     DmaStopped,
+}
+
+/// A far end's own clock against the board's.
+#[derive(Clone, Copy, Debug)]
+struct LineClock {
+    billionths: i64,
+    /// How far the line is ahead of the board, in picoseconds: a billionth of a millisecond each.
+    ahead: i64,
+}
+
+impl LineClock {
+    fn new(ppm: f64) -> Self {
+        Self { billionths: billionths(ppm), ahead: 0 }
+    }
+    fn millisecond(&mut self, board: i64) -> Option<Slip> {
+        self.ahead += self.billionths - board;
+        if self.ahead >= FRAME_PICOS {
+            self.ahead -= FRAME_PICOS;
+            return Some(Slip::Skipped);
+        }
+        if self.ahead <= -FRAME_PICOS {
+            self.ahead += FRAME_PICOS;
+            return Some(Slip::Repeated);
+        }
+        None
+    }
 }
 
 /// What became of a frame of the receive buffer.
@@ -75,6 +109,7 @@ pub(crate) struct LineFaults {
     slip: Option<Slip>,
     dead_timeslot_16: bool,
     multiframe_alarm: bool,
+    clock: Option<LineClock>,
     crc_errors: u32,
     /// Thousandths of a CRC error that wait to be a whole one.
     crc_due: u32,
@@ -94,6 +129,7 @@ impl LineFaults {
             Fault::SlipSkipped => self.slip = Some(Slip::Skipped),
             Fault::DeadTimeslot16 => self.dead_timeslot_16 = true,
             Fault::MultiframeAlarm => self.multiframe_alarm = true,
+            Fault::ClockOffset(ppm) => self.clock = Some(LineClock::new(ppm)),
             Fault::CrcErrors(a_second) => self.crc_errors = a_second.min(SECOND_MILLIS).into(),
             Fault::BitErrors(rate) => self.errors = BitErrors::new(rate, rng),
         }
@@ -125,9 +161,15 @@ impl LineFaults {
         }
     }
 
-    /// Whether this millisecond has a slip.
-    pub(crate) fn take_slip(&mut self) -> Option<Slip> {
-        self.slip.take()
+    /// Whether this millisecond of a board that runs at `board` billionths has a slip.
+    pub(crate) fn take_slip(&mut self, board: i64) -> Option<Slip> {
+        let drifted = self.clock.as_mut().and_then(|clock| clock.millisecond(board));
+        self.slip.take().or(drifted)
+    }
+    /// What the line's own clock is off, in parts per billion, when it has one and pulses arrive.
+    pub(crate) fn clock(&self) -> Option<i64> {
+        let silent = self.cut || self.loss_of_signal;
+        self.clock.filter(|_| !silent).map(|clock| clock.billionths)
     }
     /// Whether the CRC of this millisecond arrives wrong.
     pub(crate) fn wrong_crc(&mut self) -> bool {

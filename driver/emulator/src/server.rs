@@ -51,8 +51,6 @@ pub enum Clock {
 pub struct Settings {
     /// What gives it its milliseconds.
     pub clock: Clock,
-    /// How fast its crystal is, in parts per million.
-    pub ppm: i32,
     /// After a stall of this process: milliseconds that follow at once. More are lost, and counted.
     pub catch_up_millis: u64,
     /// In lockstep: when a millisecond counts as taken.
@@ -68,7 +66,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             clock: Clock::default(),
-            ppm: 0,
             catch_up_millis: 4,
             lockstep: Lockstep::default(),
             patience: Duration::from_millis(500),
@@ -98,6 +95,10 @@ pub trait Served: Device {
     fn is_ticking(&self) -> bool;
     /// The host is done with the last millisecond.
     fn tick_taken(&self, rule: Lockstep) -> bool;
+    /// By how many parts per million its clock is fast.
+    fn clock_ppm(&self) -> f64 {
+        0.0
+    }
 }
 
 impl Served for Board {
@@ -106,6 +107,9 @@ impl Served for Board {
     }
     fn tick_taken(&self, rule: Lockstep) -> bool {
         self.tick_taken(rule)
+    }
+    fn clock_ppm(&self) -> f64 {
+        self.clock_ppm()
     }
 }
 
@@ -208,6 +212,7 @@ impl<B: Served> Server<B> {
         let nobody = ClientMemory::default();
         while !self.handle.stop.load(Ordering::Acquire) {
             let stalls = pace.stalls();
+            pace.run_at(now(), board.clock_ppm());
             if pace.tick(now(), self.host(board)) {
                 board.millisecond(client.as_ref().map_or(&nobody, |client| &client.session.memory));
                 if let Some(client) = &mut client {

@@ -192,6 +192,42 @@ fn the_clock_follows_the_first_healthy_choice_and_comes_back() {
     assert_eq!(sources, [Some(0), Some(1), Some(0), None, Some(1)]);
 }
 
+/// Four lines of one network, 20 ppm fast. A board that takes its clock from them slips never, one on its own oscillator
+/// all the time, and says by how much; so do the ports of the other network of a board between two.
+#[test]
+fn a_board_that_follows_its_line_does_not_slip_and_one_that_does_not_says_by_how_much() {
+    let bench = |timing: [u8; PORTS], ppm: [f64; PORTS]| {
+        let mut settings = settings();
+        for (port, timing) in settings.ports.iter_mut().zip(timing) {
+            *port = Some(PortSettings { mode: Mode::e1(true), timing });
+        }
+        let mut bench = Bench::looped(settings);
+        for (port, ppm) in ppm.into_iter().enumerate() {
+            bench.card.with(|card| assert!(card.inject(port, Fault::ClockOffset(ppm))));
+        }
+        let mut prover = Prover { compare_from: u64::MAX, ..Prover::looped(0) };
+        bench.run(40_000, &mut prover);
+        bench
+    };
+    let steady = |bench: &Bench, port: usize| bench.board.steady_slips_ppm(port).unwrap_or(0.0);
+    let follows = bench([0, 1, 0, 0], [20.0; PORTS]);
+    assert_eq!(follows.board.clock_source(), Some(1));
+    assert_eq!(follows.card.with(|card| card.clock_ppm()), 20.0);
+    let own = bench([0; PORTS], [20.0, 20.0, -20.0, 0.0]);
+    assert_eq!(own.board.clock_source(), None);
+    let between = bench([1, 0, 0, 0], [20.0, 20.0, 0.0, -2.5]);
+    assert!((0..PORTS).all(|port| follows.board.status(port).slips == 0));
+    for (bench, port, ppm) in
+        [(&own, 0, 20.0), (&own, 2, 20.0), (&between, 2, 20.0), (&between, 3, 22.5)]
+    {
+        let found = steady(bench, port);
+        assert!((found / ppm - 1.0).abs() < 0.25, "{port}: {found} of {ppm} ppm");
+        // 20 ppm of 40 s are 800 µs: six frames, and a few of the first quarter second on the board's own clock.
+        assert!((5..=8).contains(&bench.board.status(port).slips), "{port}");
+    }
+    assert_eq!((own.board.status(3).slips, between.board.status(1).slips), (0, 0));
+}
+
 #[test]
 fn bit_errors_are_counted_on_their_port() {
     let mut bench = Bench::looped(settings());

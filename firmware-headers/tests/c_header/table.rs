@@ -359,4 +359,6 @@ pub const TABLE: &[(&str, &str, u64)] = &[
     ("image", "VERSION", firmware_headers::image::VERSION as u64),
     ("image", "VERSION_IN_SUMMED", firmware_headers::image::VERSION_IN_SUMMED as u64),
     ("image", "PAYLOAD", firmware_headers::image::PAYLOAD as u64),
+    ("model", "DIGIUM", firmware_headers::model::DIGIUM as u64),
+    ("model", "XILINX", firmware_headers::model::XILINX as u64),
 ];

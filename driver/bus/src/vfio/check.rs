@@ -70,5 +70,7 @@ mod tests {
         assert!(matches!(shared, Err(OpenError::NotViable { rest, .. }) if rest.len() == 1));
         assert!(matches!(verdict(vfio, Some(7), None, &[]), Err(OpenError::NoModule { .. })));
         assert!(verdict(vfio, Some(7), vfio, &["vfio", "7"]).is_ok());
+        // A driver that only keeps a function lets the group go, as none does.
+        assert!(verdict(vfio, Some(7), Some("pci-stub"), &["vfio", "7"]).is_ok());
     }
 }

@@ -34,11 +34,7 @@ pub enum OpenError {
         driver: Option<String>,
     },
     /// Other functions of the group are in the hands of other drivers.
-    #[error(
-        "{at}: IOMMU group {group} is not free as a whole: {}; bind these to vfio-pci too, or move the board \
-         to another slot",
-        others(rest)
-    )]
+    #[error("{at}: IOMMU group {group} is not free as a whole: {}", others(rest))]
     NotViable {
         /// Where.
         at: PciAddress,
@@ -46,6 +42,16 @@ pub enum OpenError {
         group: u32,
         /// Who is in the way.
         rest: Vec<Function>,
+    },
+    /// The IOMMU does not remap interrupts, and the kernel then lends no function.
+    #[error(
+        "{at}: the IOMMU of this machine does not remap interrupts, so the kernel does not lend it; switch interrupt \
+         remapping on in the firmware setup (VT-d, AMD-Vi), or, where every guest and program of this machine is \
+         trusted, load vfio_iommu_type1 with allow_unsafe_interrupts=1"
+    )]
+    NoRemapping {
+        /// Where.
+        at: PciAddress,
     },
     /// A file of VFIO is not there.
     #[error("{path}: there is no such file; load the module: modprobe vfio-pci")]
@@ -111,7 +117,13 @@ fn others(functions: &[Function]) -> String {
         let driver = function.driver.as_deref().unwrap_or("no driver");
         format!("{} has {driver}", function.address)
     });
-    each.collect::<Vec<_>>().join(", ")
+    if functions.is_empty() {
+        return "none of its functions shows who has it; look at the drivers of all of them \
+                (/sys/kernel/iommu_groups), bind these to vfio-pci, or move the board to another slot"
+            .to_owned();
+    }
+    let each = each.collect::<Vec<_>>().join(", ");
+    format!("{each}; bind these to vfio-pci too, or move the board to another slot")
 }
 
 #[cfg(test)]
@@ -145,6 +157,8 @@ mod tests {
                 OpenError::NotViable { at, group: 7, rest: vec![other] },
                 ["05:01.0 has e1000", "another slot"],
             ),
+            (OpenError::NotViable { at, group: 7, rest: vec![] }, ["iommu_groups", "another slot"]),
+            (OpenError::NoRemapping { at }, ["interrupt remapping", "allow_unsafe_interrupts=1"]),
             (OpenError::NoModule { path: path() }, ["/dev/vfio/7", "modprobe vfio-pci"]),
             (OpenError::NotAllowed { path: path() }, ["/dev/vfio/7", "udev rule"]),
             (OpenError::Taken { path: path() }, ["/dev/vfio/7", "fuser"]),

@@ -49,6 +49,15 @@ fn open(path: &str) -> Result<File, OpenError> {
     })
 }
 
+/// Why the kernel would not put the container behind the IOMMU.
+fn no_iommu(at: PciAddress, why: io::Error) -> OpenError {
+    match why.raw_os_error() {
+        // Only a machine whose IOMMU does not keep one guest's interrupts from another is refused so.
+        Some(libc::EPERM) => OpenError::NoRemapping { at },
+        _ => OpenError::Refused { at, what: "the IOMMU", why },
+    }
+}
+
 impl Group {
     /// The group of `function`, opened or shared.
     pub(super) fn of(function: &Function) -> Result<Arc<Self>, OpenError> {
@@ -79,7 +88,7 @@ impl Group {
             });
         }
         calls::set_container(group.as_fd(), container.as_fd()).map_err(refused("the container"))?;
-        calls::set_iommu(container.as_fd()).map_err(refused("the IOMMU"))?;
+        calls::set_iommu(container.as_fd()).map_err(|why| no_iommu(at, why))?;
         // A kernel that does not say which addresses it can map refuses the others when they are tried.
         let ranges = calls::address_ranges(container.as_fd()).unwrap_or_default();
         let regions = Arc::new(Mutex::new(Regions::within(ranges)));
@@ -139,9 +148,11 @@ fn explained(error: &io::Error) -> String {
 /// Functions of the group that are neither in VFIO's hands nor in nobody's. Bridges do not count.
 pub(super) fn in_the_way(sysfs: &Path, at: PciAddress, group: u32) -> Vec<Function> {
     const BRIDGE: u32 = 0x06;
+    /// Drivers that do nothing with a function but keep it: the kernel lends the group all the same.
+    const KEEPERS: [&str; 2] = ["vfio-pci", "pci-stub"];
     let mut rest = pci::in_group(sysfs, group).unwrap_or_default();
     rest.retain(|other| {
-        let free = other.driver.as_deref().is_none_or(|driver| driver == "vfio-pci");
+        let free = other.driver.as_deref().is_none_or(|driver| KEEPERS.contains(&driver));
         other.address != at && !free && other.class >> 16 != BRIDGE
     });
     rest
@@ -173,5 +184,18 @@ impl Drop for Memory {
         if unmapped.is_ok() {
             addresses::lock(&self.group.regions).remove(self.device_address);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_iommu_that_does_not_remap_interrupts_is_told_from_other_refusals() {
+        let at: PciAddress = "05:02.0".parse().unwrap();
+        let refused = |errno| no_iommu(at, io::Error::from_raw_os_error(errno));
+        assert!(matches!(refused(libc::EPERM), OpenError::NoRemapping { .. }));
+        assert!(matches!(refused(libc::ENODEV), OpenError::Refused { what: "the IOMMU", .. }));
     }
 }

@@ -86,6 +86,11 @@ impl Fpga {
     pub(crate) fn is_running(&self) -> bool {
         self.control & regs::DMACTRL_RUN == regs::DMACTRL_RUN
     }
+    /// The port whose line clocks the board; nothing: its own oscillator.
+    pub(crate) fn clock_port(&mut self) -> Option<usize> {
+        let recovered = self.control & regs::DMACTRL_CLOCK_RECOVERED != 0;
+        self.framer.port_mut(0).filter(|_| recovered).map(|port| port.recovered_from())
+    }
     /// The board wants INTx: a level, and never before DMA runs.
     pub(crate) fn wants_interrupt(&self) -> bool {
         self.is_running() && (self.tick || self.framer.pending() != 0)

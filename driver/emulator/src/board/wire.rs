@@ -53,12 +53,16 @@ impl Wire {
         let part = self.rng.next_u64();
         self.faults.inject(fault, self.rng.fork(part));
     }
+    /// What the line's own clock is off, in parts per billion, when it can be recovered.
+    pub(crate) fn clock(&self) -> Option<i64> {
+        self.faults.clock().filter(|_| self.far.is_some())
+    }
     pub(crate) fn repair(&mut self) {
         self.faults = LineFaults::default();
     }
 
-    /// One millisecond. `port` is nothing while the chip is in reset: then the line is dead from here.
-    pub(crate) fn millisecond(&mut self, at: SampleTime, port: Option<&mut Port>) {
+    /// One millisecond of a board whose clock is off by `clock` billionths. `port` is nothing while the chip is in reset: then the line is dead from here.
+    pub(crate) fn millisecond(&mut self, at: SampleTime, clock: i64, port: Option<&mut Port>) {
         self.sent.at = at;
         let Some(port) = port else {
             self.sent.octets = NOTHING;
@@ -87,7 +91,7 @@ impl Wire {
         }
         let mut arrived = Arrived::default();
         let (received, framing) = (&mut self.received, port.framing().unwrap_or_default());
-        match self.faults.take_slip() {
+        match self.faults.take_slip(clock) {
             // The first frame of the millisecond twice, the last one not at all.
             Some(slip @ Slip::Repeated) => {
                 received.octets.copy_within(0..SAMPLES - 1, 1);

@@ -381,6 +381,15 @@ impl Port {
         self.raise(falc::ISR3.offset, causes);
     }
 
+    /// Of the chip's first port: which one's recovered clock is on pin RCLK. CMR1, and CMR5 on the octal chip.
+    pub(crate) fn recovered_from(&self) -> usize {
+        let (register, shift) = if self.ports > falc::PORTS_QUAD {
+            (falc::CMR5.offset, falc::CMR5_DRSS_SHIFT)
+        } else {
+            (falc::CMR1.offset, falc::CMR1_DRSS_SHIFT)
+        };
+        usize::from(self.stored(register).wrapping_shr(shift))
+    }
     /// LIM0.LL: what is sent comes back as received.
     pub(crate) fn local_loop(&self) -> bool {
         self.has(falc::LIM0.offset, falc::LIM0_LL)

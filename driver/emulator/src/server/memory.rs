@@ -1,8 +1,8 @@
 //! The client's memory as the board's DMA sees it: what was mapped, looked up at each access.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use bus::{HostMemory, SharedMapping};
+use bus::{HostMemory, LentMemory};
 
 /// Ranges one client may map at once. Firmware of a virtual machine maps dozens.
 const RANGES_MAX: usize = 1024;
@@ -23,7 +23,7 @@ struct Range {
     readable: bool,
     writable: bool,
     /// Nothing when the client gave no descriptor: the range exists and nobody here can reach it.
-    mapping: Option<SharedMapping>,
+    memory: Option<LentMemory>,
 }
 
 impl ClientMemory {
@@ -47,13 +47,13 @@ impl ClientMemory {
             return Err(libc::ENOSPC);
         }
         let writable = flags & WRITABLE != 0;
-        let mapping = file.map(|file| {
+        let memory = file.map(|file| {
             let octets = usize::try_from(octets).map_err(|_| libc::EINVAL)?;
-            SharedMapping::of(file.as_fd(), offset, octets, writable)
+            LentMemory::of(file, offset, octets, writable)
                 .map_err(|error| error.raw_os_error().unwrap_or(libc::EINVAL))
         });
         let readable = flags & READABLE != 0;
-        let range = Range { start, end, readable, writable, mapping: mapping.transpose()? };
+        let range = Range { start, end, readable, writable, memory: memory.transpose()? };
         self.ranges.insert(position, range);
         Ok(())
     }
@@ -70,14 +70,15 @@ impl ClientMemory {
         self.ranges.len()
     }
 
-    /// Calls `copy` for each piece of `octets` from `address`: the mapping, the offset in it, and which
-    /// part of the whole. `false`, and nothing called, when a part is not reachable.
+    /// Calls `copy` for each piece of `octets` from `address`: the memory, the offset in it, and which part of the
+    /// whole. `false`, and nothing called, when a part is not reachable; `false`, too, as soon as a copy fails: the client
+    /// took that memory away.
     fn pieces(
         &self,
         address: u64,
         octets: usize,
         reachable: impl Fn(&Range) -> bool,
-        mut copy: impl FnMut(&SharedMapping, usize, std::ops::Range<usize>),
+        mut copy: impl FnMut(&LentMemory, usize, std::ops::Range<usize>) -> bool,
     ) -> bool {
         let Some(end) = address.checked_add(octets as u64) else { return false };
         let first = self.ranges.partition_point(|range| range.end <= address);
@@ -87,7 +88,7 @@ impl ClientMemory {
         };
         let mut covered = address;
         for range in touched() {
-            if range.start > covered || !reachable(range) || range.mapping.is_none() {
+            if range.start > covered || !reachable(range) || range.memory.is_none() {
                 return false;
             }
             covered = range.end;
@@ -98,8 +99,9 @@ impl ClientMemory {
         for range in touched() {
             let (from, to) = (range.start.max(address), range.end.min(end));
             let part = (from - address) as usize..(to - address) as usize;
-            if let Some(mapping) = &range.mapping {
-                copy(mapping, (from - range.start) as usize, part);
+            let copied = |memory| copy(memory, (from - range.start) as usize, part);
+            if !range.memory.as_ref().is_some_and(copied) {
+                return false;
             }
         }
         true
@@ -113,10 +115,8 @@ impl HostMemory for ClientMemory {
             address,
             octets,
             |range| range.readable,
-            |mapping, offset, part| {
-                if let Some(into) = into.get_mut(part) {
-                    mapping.read(offset, into);
-                }
+            |memory, offset, part| {
+                into.get_mut(part).is_some_and(|into| memory.read(offset, into))
             },
         )
     }
@@ -125,10 +125,8 @@ impl HostMemory for ClientMemory {
             address,
             from.len(),
             |range| range.writable,
-            |mapping, offset, part| {
-                if let Some(from) = from.get(part) {
-                    mapping.write(offset, from);
-                }
+            |memory, offset, part| {
+                from.get(part).is_some_and(|from| memory.write(offset, from))
             },
         )
     }
@@ -137,6 +135,7 @@ impl HostMemory for ClientMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bus::SharedMapping;
 
     const BOTH: u32 = READABLE | WRITABLE;
 
@@ -159,6 +158,22 @@ mod tests {
         memory.unmap(0x2000, 0x1000);
         assert!(!memory.fetch(0x1800, &mut back));
         assert!(memory.fetch(0x1FFF, &mut [0]));
+    }
+
+    /// A client that makes its memory shorter while the board uses it loses the access, and nobody the process.
+    #[test]
+    fn memory_that_the_client_takes_away_is_out_of_reach_and_what_is_left_is_not() {
+        let kept = nix::sys::memfd::memfd_create(c"client", nix::sys::memfd::MFdFlags::empty());
+        let kept = std::fs::File::from(kept.unwrap());
+        kept.set_len(8192).unwrap();
+        let mut memory = ClientMemory::default();
+        let lent = kept.try_clone().unwrap().into();
+        memory.map(BOTH, 0, (0x1000, 0x2000), Some(lent)).unwrap();
+        assert!(memory.store(0x1F00, &[7; 512]) && memory.fetch(0x1F00, &mut [0; 512]));
+        kept.set_len(4096).unwrap();
+        assert!(!memory.store(0x1F00, &[7; 512]) && !memory.fetch(0x1F00, &mut [0; 512]));
+        assert!(memory.store(0x1E00, &[7; 512]) && memory.fetch(0x1E00, &mut [0; 512]));
+        assert_eq!(kept.metadata().unwrap().len(), 4096, "it does not grow again");
     }
 
     #[test]

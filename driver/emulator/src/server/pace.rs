@@ -30,8 +30,12 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn new(settings: Settings, now: Instant) -> Self {
-        let clock = BoardClock::new(now, settings.ppm);
+        let clock = BoardClock::new(now, 0.0);
         Self { settings, clock, waiting: 0, last: now, done: None, lost: 0, stalls: 0 }
+    }
+    /// The board's clock runs so many parts per million fast from now on.
+    pub(crate) fn run_at(&mut self, now: Instant, ppm: f64) {
+        self.clock.run_at(now, ppm);
     }
     /// Milliseconds that passed outside and never will in the board.
     pub(crate) fn lost(&self) -> u64 {
