@@ -29,19 +29,19 @@ fn is(value: &Value, key: &str) -> bool {
 
 fn board_told(n: usize, board: &Value, status: &Value, text: &mut Vec<String>) {
     let clock = match board.get("clock_port").and_then(Value::as_u64) {
-        None => "its own clock".to_owned(),
+        None => if is(board, "running") { ", its own clock" } else { "" }.to_owned(),
         Some(port) => {
             let lines = status.get("lines").and_then(Value::as_array);
             let span = lines
                 .into_iter()
                 .flatten()
                 .find(|line| number(line, "board") == n as u64 && number(line, "port") == port);
-            format!("clocked by span {}", span.map_or(port, |line| number(line, "span")))
+            format!(", clocked by span {}", span.map_or(port, |line| number(line, "span")))
         }
     };
     let master = status.get("master").and_then(Value::as_u64) == Some(n as u64);
     text.push(format!(
-        "board {n}: {}, {clock}{}, {} interrupts, {} missed, {} gaps ({} ms)",
+        "board {n}: {}{clock}{}, {} interrupts, {} missed, {} gaps ({} ms)",
         if is(board, "running") { "running" } else { "gone" },
         if master { ", the house's clock" } else { "" },
         number(board, "interrupts"),
@@ -49,6 +49,13 @@ fn board_told(n: usize, board: &Value, status: &Value, text: &mut Vec<String>) {
         number(board, "gaps"),
         number(board, "lost_millis"),
     ));
+    let storms = number(board, "storms");
+    if storms > 0 {
+        text.push(format!(
+            "  {storms} interrupts came without end and with nothing behind them: its line is stuck, or shared with a device \
+             that nobody serves; another slot, or that device's driver"
+        ));
+    }
     let slips = number(board, "slips_in") + number(board, "slips_out");
     let ppm = board.get("drift_ppm").and_then(Value::as_f64);
     if let Some(ppm) = ppm.filter(|_| slips > 0) {

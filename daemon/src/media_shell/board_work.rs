@@ -114,6 +114,7 @@ impl BoardRings {
     pub fn gone(&mut self, now: Instant) {
         if let Some(shared) = self.shared.boards.get(self.index) {
             shared.running.store(false, Relaxed);
+            shared.clock_port.store(0, Relaxed);
         }
         self.pace.reset();
         for port in 0..self.ports.len() {

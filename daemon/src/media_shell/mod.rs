@@ -18,6 +18,7 @@ pub mod rings;
 pub mod setup;
 pub mod signal_work;
 pub mod spill;
+pub mod storm;
 pub mod threads;
 pub mod tick_work;
 

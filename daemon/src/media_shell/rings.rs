@@ -107,6 +107,8 @@ pub struct BoardShared {
     pub interrupts: AtomicU64,
     /// Milliseconds without an interrupt of their own.
     pub missed: AtomicU64,
+    /// Interrupts that were slowed down, because they came without end and without a millisecond.
+    pub storms: AtomicU64,
     /// Milliseconds served.
     pub served: AtomicU64,
     /// Contiguous losses.

@@ -256,12 +256,14 @@ pub(super) fn alarm_words(alarm: Alarm) -> (&'static str, &'static str) {
         Alarm::AlarmIndication => ("alarm_indication", "all ones: the far equipment has a fault"),
         Alarm::RemoteAlarm => ("remote_alarm", "the far end does not understand us"),
         Alarm::BoardGone => ("board_gone", "the board does not answer"),
-        Alarm::MultiframeLost => {
-            ("multiframe_lost", "timeslot 16 carries no signalling multiframe: is the far end set to CAS?")
-        }
-        Alarm::MultiframeRemote => {
-            ("multiframe_remote", "the far end does not find our signalling multiframe in timeslot 16")
-        }
+        Alarm::MultiframeLost => (
+            "multiframe_lost",
+            "timeslot 16 carries no signalling multiframe: is the far end set to CAS?",
+        ),
+        Alarm::MultiframeRemote => (
+            "multiframe_remote",
+            "the far end does not find our signalling multiframe in timeslot 16",
+        ),
     }
 }
 
@@ -280,6 +282,7 @@ pub(crate) fn status_answer(
                 "running": b.running.load(Relaxed),
                 "interrupts": b.interrupts.load(Relaxed),
                 "missed": b.missed.load(Relaxed),
+                "storms": b.storms.load(Relaxed),
                 "served": b.served.load(Relaxed),
                 "gaps": b.gaps.load(Relaxed),
                 "lost_millis": b.lost_millis.load(Relaxed),

@@ -22,6 +22,7 @@ use super::recorder::RecorderWork;
 use super::rings::{NO_MASTER, Shared, count};
 use super::setup::BoardPlan;
 use super::signal_work::{Said, SignalWork};
+use super::storm::Storm;
 use super::tick_work::TickWork;
 use crate::config::BoardAddress;
 
@@ -179,11 +180,20 @@ fn serve(
 ) -> Result<(), BoardError> {
     let mut through = rings.shared().map_or(0, |shared| shared.ticked.load(Acquire));
     rings.started(board);
+    let mut storm = Storm::default();
     // In lockstep the millisecond stands still until it is acknowledged; the board's own timers must not.
     let now = || if common.gate.is_some() { common.clock.host() } else { common.clock.now() };
     while !common.stop.load(Acquire) {
-        board.wait(now(), LOOK)?;
+        let fired = board.wait(now(), LOOK)?;
+        // A line that never rests is left masked for a while. In lockstep the board waits, and so does its line.
+        if let Some(rest) = storm.rest().filter(|_| fired && common.gate.is_none()) {
+            if let Some(shared) = rings.shared() {
+                count(&shared.storms);
+            }
+            std::thread::sleep(rest);
+        }
         let served = rings.turn(board, common.clock.now(), common.gate.is_some())?;
+        storm.looked(fired, served);
         if served > 0 {
             for thread in wake {
                 thread.unpark();

@@ -90,9 +90,9 @@ impl FarEnd for Tapped {
     }
 }
 
-/// Calls through group `a`, and answers what comes in.
-fn call(rig: &mut Rig) -> [LegId; 2] {
-    let dial = serde_json::json!({ "group": "a", "called": Number::unknown("4711"), "no_answer_millis": 10_000 });
+/// Calls through `group`, and answers what comes in.
+fn call(rig: &mut Rig, group: &str) -> [LegId; 2] {
+    let dial = serde_json::json!({ "group": group, "called": Number::unknown("4711"), "no_answer_millis": 10_000 });
     let dial: call::Dial = serde_json::from_value(dial).unwrap();
     let ours = rig.command(CallCommand::Dial(dial)).unwrap_or_else(|r| panic!("{r}")).leg.unwrap();
     let (mut theirs, mut answered) = (None, false);
@@ -129,7 +129,7 @@ fn calls_over(config: &Config, law: Law, channel: usize) {
     let mut rig = house(config, ends);
     says(&mut rig, 1, "line up, link up", 5_000);
     says(&mut rig, 2, "line up, link up", 5_000);
-    let [ours, theirs] = call(&mut rig);
+    let [ours, theirs] = call(&mut rig, "a");
     heard.lock().unwrap().clear();
     // What span 2 sends is what its leg plays.
     let items = vec![PlayItem::Prompt("sound".into())];
@@ -184,7 +184,7 @@ fn signalling_bits_of_channels_are_carried_and_shown() {
     // A call passes beside them on the channel that has none.
     says(&mut rig, 3, "line up, link up", 5_000);
     rig.run_until(1_000, |_| false);
-    let [ours, _] = call(&mut rig);
+    let [ours, _] = call(&mut rig, "a");
     hangs_up(&mut rig, ours);
     assert_eq!(rig.shared().counters.frames_bad.load(Relaxed), 0);
 }
@@ -293,4 +293,129 @@ fn frames_that_are_damaged_are_told_although_the_link_holds() {
     rig.card(0).unwrap().with(|card| card.repair(0));
     rig.run_until(25_000, |_| false);
     assert!(!told(&rig).contains("damaged"), "{}", told(&rig));
+}
+
+/// Ten samples again and again: a sample that is lost, doubled or changed shows.
+fn even() -> Vec<i16> {
+    (0..8000_i16)
+        .map(|n| [0, 900, 4000, -700, 2500, -4100, 300, 1200, -2200, -90][n as usize % 10])
+        .collect()
+}
+
+/// Two boards with eight and four spans, each with a cable between its first two; a call on each.
+fn two_boards(hostile_first: bool) -> (Rig, [u8; 2], Arc<Mutex<Vec<Block>>>) {
+    let mut text = String::from("[host]\nzone = \"us\"\n");
+    let models = if hostile_first { ["TE820", "TE410P"] } else { ["TE410P", "TE820"] };
+    let (mut span, mut firsts, mut ends) = (0, BTreeMap::new(), Vec::new());
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    for (n, model) in models.into_iter().enumerate() {
+        let ports = if model == "TE820" { 8 } else { 4 };
+        let first = span + 1;
+        firsts.insert(model, first);
+        let lines: Vec<String> = (first..first + ports)
+            .map(|s| format!("\"{s},{},0,ccs,hdb3,crc4\"", u8::from(s == first)))
+            .collect();
+        span += ports;
+        text += &format!(
+            "[[spans.board]]\nat = \"vfio-user:/b{n}\"\nalarm_raise_millis = 200\nalarm_clear_millis = 500\n\
+             span = [{}]\n[[emulate.board]]\nmodel = \"{model}\"\nsocket = \"/b{n}\"\n",
+            lines.join(",")
+        );
+        let mut cables = crossed(usize::from(ports));
+        if model == "TE410P" {
+            let end = cables.remove(1);
+            cables.insert(1, Box::new(Tapped { end, heard: Arc::clone(&heard) }));
+        }
+        ends.push(cables);
+        let (a, b) = if model == "TE410P" { ("a", "b") } else { ("c", "d") };
+        text += &format!("{}{}", group(a, "user", first), group(b, "network", first + 1));
+    }
+    let config = Config::parse(&text, "rig.toml").unwrap_or_else(|e| panic!("{e}"));
+    let prompts = vec![
+        ("music".into(), vec![0; 800]),
+        ("safe_harbour".into(), vec![0; 800]),
+        ("even".into(), even()),
+    ];
+    let ends = FarEnds { boards: ends, exchanges: BTreeMap::new() };
+    let mut rig = Rig::with_far_ends(&config, &prompts, ends).unwrap_or_else(|e| panic!("{e:#}"));
+    rig.controller(true);
+    let firsts = [firsts["TE410P"], firsts["TE820"]];
+    for first in firsts {
+        says(&mut rig, first, "line up, link up", 5_000);
+        says(&mut rig, first + 1, "line up, link up", 5_000);
+    }
+    rig.run_until(1_000, |_| false);
+    (rig, firsts, heard)
+}
+
+/// The call server stays up and the call on the other board with it, sample by sample where that board is the clock.
+fn survives(hostile_first: bool) {
+    use emulator::BoardFault;
+    let (mut rig, [good, bad], heard) = two_boards(hostile_first);
+    let slot = usize::from(!hostile_first);
+    let [_, theirs] = call(&mut rig, "a");
+    let items = vec![PlayItem::Prompt("even".into())];
+    let play = CallCommand::Play { leg: theirs, items, repeat: true, stop_on: Default::default() };
+    rig.command(play).unwrap_or_else(|r| panic!("{r}"));
+    rig.run_until(200, |_| false);
+    heard.lock().unwrap().clear();
+    let hostile = |rig: &mut Rig, fault, millis| {
+        rig.card(slot).unwrap().with(|card| card.fail(fault));
+        rig.run_until(millis, |_| false);
+        rig.card(slot).unwrap().with(emulator::Board::heal);
+        says(rig, bad, "line up, link up", 20_000);
+        rig.run_until(1_000, |_| false);
+        // And it carries calls again.
+        let [ours, _] = call(rig, "c");
+        let hangup = CallCommand::Hangup { leg: ours, cause: call::Cause::NORMAL_CLEARING };
+        rig.command(hangup).unwrap_or_else(|r| panic!("{r}"));
+        assert!(rig.run_until(3_000, |rig| rig.status().legs == 2), "the call beside ends");
+    };
+    hostile(&mut rig, BoardFault::FrozenClock, 2_500);
+    hostile(&mut rig, BoardFault::DmaStopped, 2_500);
+    hostile(&mut rig, BoardFault::MissedInterrupts(40), 200);
+    // Every line of it breaks in another way.
+    let faults =
+        [Fault::LossOfSignal, Fault::AlarmIndication, Fault::LossOfFrame, Fault::BitErrors(1e-3)];
+    for (port, fault) in (0..8).zip(faults.into_iter().cycle()) {
+        rig.card(slot).unwrap().with(|card| card.inject(port, fault));
+    }
+    rig.run_until(3_000, |_| false);
+    for port in 0..8 {
+        rig.card(slot).unwrap().with(|card| card.repair(port));
+    }
+    says(&mut rig, bad, "line up, link up", 20_000);
+    // Pulled in the middle of a call, and put back.
+    rig.run_until(1_000, |_| false);
+    let [_, _] = call(&mut rig, "c");
+    rig.pull(slot);
+    rig.run_until(1_500, |_| false);
+    says(&mut rig, bad, "line down, link down, alarms board_gone", 100);
+    assert_eq!(rig.status().legs, 2, "its call ended, the other did not: {}", told(&rig));
+    rig.plug(slot).unwrap_or_else(|e| panic!("{e:#}"));
+    says(&mut rig, bad, "line up, link up", 20_000);
+    says(&mut rig, good, "line up, link up", 100);
+    rig.run_until(1_000, |_| false);
+
+    let blocks = heard.lock().unwrap();
+    let lane = 31;
+    let octets: Vec<u8> =
+        blocks.iter().flat_map(|b| b.octets.iter().map(|row| row[lane])).collect();
+    let wrong = octets.iter().zip(octets.iter().skip(10)).filter(|(a, b)| a != b).count();
+    println!("hostile first: {hostile_first}: {wrong} of {} octets", octets.len());
+    if !hostile_first {
+        assert_eq!(wrong, 0, "of {}", octets.len());
+    }
+    // What another clock took over may cost clicks, and no more.
+    assert!(wrong < octets.len() / 50, "{wrong} of {}", octets.len());
+}
+
+#[test]
+fn a_hostile_board_of_eight_spans_leaves_the_call_on_the_other_board_alone() {
+    survives(false);
+}
+
+#[test]
+fn a_hostile_board_that_was_the_clock_costs_the_call_on_the_other_board_clicks_at_most() {
+    survives(true);
 }
