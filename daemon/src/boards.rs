@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use bus::could_open;
 use bus::pci::{self, Function};
 use driver::model_of;
+use firmware_headers::model::{MODELS, Model};
 
 /// Where the kernel shows who may open what.
 const VFIO: &str = "/dev/vfio";
@@ -39,7 +40,7 @@ fn described(
     verdict: impl Fn(&Function) -> Result<(), String>,
 ) -> Vec<String> {
     let Some(model) = model_of(function.vendor, function.device, function.sub_vendor) else {
-        return Vec::new();
+        return unmatched(function).into_iter().collect();
     };
     let driver = function.driver.as_deref().unwrap_or("no driver");
     let group = function.group.map_or("no IOMMU group".into(), |group| format!("group {group}"));
@@ -54,6 +55,18 @@ fn described(
         Ok(()) => vec![format!("{head}  usable")],
         Err(why) => vec![format!("{head}  not usable"), format!("  {why}")],
     }
+}
+
+/// A device of the family with a sub-vendor that no generation has: told, neither driven nor guessed.
+fn unmatched(function: &Function) -> Option<String> {
+    let Function { address, vendor, device, sub_vendor, .. } = function;
+    let same = |model: &&Model| (model.vendor, model.device) == (*vendor, *device);
+    let model = MODELS.iter().find(same)?;
+    Some(format!(
+        "{address}  {vendor:04x}:{device:04x} as a {}, of sub-vendor {sub_vendor:04x}  not driven: no generation that is \
+         known has that sub-vendor",
+        model.name
+    ))
 }
 
 #[cfg(test)]
@@ -85,5 +98,11 @@ mod tests {
         let first = described(&function(0x10EE, 0x0314, 0), |_| Ok(()));
         assert!(first[0].ends_with("not driven: the first generation"));
         assert!(described(&function(0x8086, 1, 0), |_| Ok(())).is_empty());
+        // A 1410 is of generation 5 or of none.
+        let strange = described(&function(0xD161, 0x1410, 7), |_| Ok(()));
+        assert!(
+            strange.len() == 1 && strange[0].contains("sub-vendor 0007  not driven"),
+            "{strange:?}"
+        );
     }
 }

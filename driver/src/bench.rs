@@ -150,17 +150,24 @@ mod tests {
         text.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or_default()
     }
 
-    /// The figure is printed, not judged: machines differ. Every millisecond has to cross.
+    /// The best of some runs: what else the machine does only makes them longer.
     #[test]
-    fn every_millisecond_of_the_bench_crosses() {
-        const MILLIS: u64 = 50_000;
-        for (spans, bench) in [(4, ServiceBench::new()), (8, ServiceBench::eight_spans())] {
+    fn eight_spans_are_served_both_ways_within_three_microseconds() {
+        const MILLIS: u64 = 5_000;
+        const RUNS: u64 = 20;
+        for (spans, limit, bench) in
+            [(4, 1_500, ServiceBench::new()), (8, 3_000, ServiceBench::eight_spans())]
+        {
             let mut bench = bench.unwrap();
-            let begun = processor_nanos();
-            bench.run(MILLIS).unwrap();
-            let each = (processor_nanos() - begun) / MILLIS;
-            println!("service of {spans} spans both ways: {each} ns");
-            assert_eq!(bench.served(), MILLIS);
+            let mut best = u64::MAX;
+            for _ in 0..RUNS {
+                let begun = processor_nanos();
+                bench.run(MILLIS).unwrap();
+                best = best.min((processor_nanos() - begun) / MILLIS);
+            }
+            println!("service of {spans} spans both ways: {best} ns");
+            assert_eq!(bench.served(), MILLIS * RUNS);
+            assert!(best <= limit, "{spans} spans: {best} ns");
         }
     }
 }

@@ -117,7 +117,17 @@ pub fn board(
         while !common.stop.load(Acquire) {
             let error = match reach(&plan, begin, &common) {
                 Ok(mut board) => {
-                    tracing::info!(board = name, address = ?plan.address, "board started");
+                    let (silicon, echo) = (board.silicon(), board.has_echo_module());
+                    tracing::info!(
+                        board = name, address = ?plan.address, ?silicon, echo_module = ?echo, "board started"
+                    );
+                    if let Some(version) = board.unknown_silicon() {
+                        tracing::warn!(
+                            board = name,
+                            version = format!("{version:#04x}"),
+                            "the framer calls itself a version that is not known: it is driven as version 2.1"
+                        );
+                    }
                     last_error.clear();
                     // Nothing of an earlier life may be taken for a millisecond of this one.
                     while rings.untaken() > 0 && !common.stop.load(Acquire) {

@@ -137,20 +137,30 @@ fn dma_both_ways(edu: &mut Vfio) {
     }
 }
 
-/// The device's memory holds what no host memory holds; a transfer out of nowhere must not change the region,
-/// and one into nowhere must not reach it.
+/// What the device holds, by way of `through`: that it can be had shows that the device still transfers.
+fn held(edu: &mut Vfio, through: &DmaRegion) -> Vec<u8> {
+    through.memory.write(0, &[0; 1024]);
+    transfer(edu, through.device_address, 1024, true);
+    contents(through, 0)
+}
+
+/// A transfer into nowhere reaches no region and leaves the device what it held; one out of nowhere brings it nothing
+/// of the host's.
 fn dma_outside_is_blocked(edu: &mut Vfio) {
     master(edu, true);
-    let region = edu.dma(4096).unwrap();
-    region.memory.write(0, &pattern(7));
-    transfer(edu, region.device_address, 1024, false);
-    region.memory.write(0, &pattern(8));
-    // Behind the region's end, and far away.
-    for nowhere in [region.device_address + 4096, 0x0F00_0000] {
+    let [region, through] = [4096, 4096].map(|octets| edu.dma(octets).unwrap());
+    let behind = region.device_address.max(through.device_address) + 4096;
+    for nowhere in [behind, 0x0F00_0000] {
+        region.memory.write(0, &pattern(7));
+        transfer(edu, region.device_address, 1024, false);
+        region.memory.write(0, &pattern(8));
         transfer(edu, nowhere, 1024, true);
         assert_eq!(contents(&region, 0), pattern(8));
+        assert_eq!(held(edu, &through), pattern(7), "what went nowhere is still there");
         transfer(edu, nowhere, 1024, false);
         assert_eq!(contents(&region, 0), pattern(8));
+        let brought = held(edu, &through);
+        assert_ne!(brought, pattern(8), "nothing of the region came");
     }
 }
 
@@ -170,7 +180,15 @@ fn dma_after_unmap_is_blocked(edu: &mut Vfio) {
     other.memory.write(0, &pattern(11));
     let gone = edu.dma(4096).unwrap();
     let unmapped = gone.device_address;
+    gone.memory.write(0, &pattern(12));
+    transfer(edu, unmapped, 1024, false);
+    assert_eq!(held(edu, &other), pattern(12), "while it is mapped it is reached");
+    gone.memory.write(0, &pattern(13));
     drop(gone);
+    // A mapping that had stayed would have kept the page, and the device would find what it held last.
+    transfer(edu, unmapped, 1024, false);
+    assert_ne!(held(edu, &other), pattern(13));
+    other.memory.write(0, &pattern(11));
     transfer(edu, unmapped, 1024, true);
     assert_eq!(contents(&other, 0), pattern(11));
 }

@@ -89,6 +89,7 @@ pub struct Board<B: Bus> {
     identity: Identity,
     layout: Layout,
     silicon: Silicon,
+    unknown_silicon: Option<u8>,
     echo_module: Option<bool>,
     settings: Settings,
     memory: DmaRegion,
@@ -197,6 +198,12 @@ impl<B: Bus> Board<B> {
     /// The silicon of its framer.
     pub const fn silicon(&self) -> Silicon {
         self.silicon
+    }
+
+    /// What the framer's version register showed when the register map does not know it; it is then driven as version
+    /// 2.1.
+    pub const fn unknown_silicon(&self) -> Option<u8> {
+        self.unknown_silicon
     }
 
     /// Whether an echo canceller module is on the board; `None` when its image has no known way to ask. It is

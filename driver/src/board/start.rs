@@ -87,6 +87,7 @@ impl<B: Bus> Board<B> {
             identity,
             layout,
             silicon: Silicon::V21,
+            unknown_silicon: None,
             echo_module: None,
             settings,
             memory,
@@ -202,6 +203,7 @@ impl<B: Bus> Board<B> {
         let current = local_bus::read(&self.bus, 0, gpc6)?;
         local_bus::write(&self.bus, 0, gpc6, current & !falc::GPC6_COMP_DIS)?;
         local_bus::write(&self.bus, 0, unnamed, falc::UNNAMED_4A_START)?;
+        self.unknown_silicon = (!Silicon::is_known(vstr)).then_some(vstr);
         Ok(Silicon::quad(vstr))
     }
 

@@ -55,6 +55,10 @@ impl Silicon {
     pub const fn quad(vstr: u8) -> Self {
         if vstr == regs::VSTR_3_1 { Self::V31 } else { Self::V21 }
     }
+    /// Whether the register map knows a quad chip that shows this VSTR. Others are driven as version 2.1.
+    pub const fn is_known(vstr: u8) -> bool {
+        matches!(vstr, regs::VSTR_2_1 | regs::VSTR_3_1)
+    }
     /// It hears signalling bits wrongly while it receives AMI; B8ZS and HDB3 take in AMI as well. Erratum,
     /// register map E.7.
     const fn mishears_ami(self) -> bool {
@@ -464,6 +468,7 @@ pub(super) mod tests {
     fn an_unknown_version_is_treated_as_the_old_one() {
         assert_eq!(Silicon::quad(0x20), Silicon::V31);
         assert_eq!([0x05, 0x00, 0xFF].map(Silicon::quad), [Silicon::V21; 3]);
+        assert_eq!([0x05, 0x20, 0x00, 0x21].map(Silicon::is_known), [true, true, false, false]);
     }
 
     /// E.6.2, row 12: 83, 84 on the quad chip, 87, 04 on the octal one.

@@ -17,6 +17,7 @@ fn every_board_from_the_second_generation_on_starts_and_the_first_is_refused_by_
         let board = Board::start(bus, settings, Instant::seconds(1));
         let board = board.unwrap_or_else(|error| panic!("{model:?}: {error}"));
         assert_eq!(board.has_echo_module(), Some(false), "{model:?}");
+        assert_eq!(board.unknown_silicon(), None, "{model:?}");
     }
     assert!(started_on(&model::MODELS[0]).is_err());
 }
