@@ -119,8 +119,15 @@ pub enum Command {
     Boards,
     /// The configured spans as `dahdi_scan` prints them, for scripts that read that.
     Scan(Place),
-    /// How the call server stands.
-    Status(Place),
+    /// How the call server stands: boards, lines, D-channels, trunk groups.
+    Status {
+        /// The files.
+        #[command(flatten)]
+        place: Place,
+        /// Once a second, until interrupted.
+        #[arg(long)]
+        follow: bool,
+    },
     /// Takes a span or a timeslot out of use once its last call has ended.
     Drain {
         /// The files.
@@ -178,7 +185,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Boards => crate::boards::run(),
         Command::Scan(place) => crate::scan::run(&place),
-        Command::Status(place) => ctl::status(&place.paths()),
+        Command::Status { place, follow } => ctl::status(&place.paths(), follow),
         Command::Drain { place, span, timeslot, patience } => {
             ctl::drain(&place.paths(), span, timeslot, Duration::from_secs(patience))
         }

@@ -1,5 +1,6 @@
 //! `trunkline ctl`, `status`, `drain`, `reload`: one request to a running process, and its answer.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -134,25 +135,36 @@ pub fn ask_status(paths: &Paths) -> Result<Value> {
     Ok(client.call("status", json!({}))?)
 }
 
-/// Prints how the call server stands, in lines for people.
+/// Home and clear, for a terminal that is written to again and again.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// Prints how the call server stands, in lines for people; with `follow` once a second, for as long as it runs.
 ///
 /// # Errors
-/// It does not run.
-pub fn status(paths: &Paths) -> Result<()> {
+/// It does not run, or does not any more.
+pub fn status(paths: &Paths, follow: bool) -> Result<()> {
     let (mut client, welcome) = connect(&paths.media_socket(), false, false)?;
-    let status = client.call("status", json!({}))?;
+    let begun = std::time::Instant::now();
     let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_u64).unwrap_or(0);
-    say!(
-        "instance {}, up {} s, {} calls, controller {}",
-        welcome.instance,
-        welcome.now / 1_000_000,
-        number(&status, "legs"),
-        if status.get("controller") == Some(&Value::Bool(true)) { "there" } else { "absent" },
-    )?;
-    for line in crate::status::told(&status) {
-        say!("{line}")?;
+    loop {
+        let status = client.call("status", json!({}))?;
+        let clear = if follow && std::io::stdout().is_terminal() { CLEAR } else { "" };
+        say!(
+            "{clear}instance {}, up {} s, {} calls, controller {}",
+            welcome.instance,
+            welcome.now / 1_000_000 + begun.elapsed().as_secs(),
+            number(&status, "legs"),
+            if status.get("controller") == Some(&Value::Bool(true)) { "there" } else { "absent" },
+        )?;
+        for line in crate::status::told(&status) {
+            say!("{line}")?;
+        }
+        if !follow {
+            return Ok(());
+        }
+        // Nothing else comes on this connection: what is waited for is the next second.
+        client.next(Duration::from_secs(1))?;
     }
-    Ok(())
 }
 
 /// Takes a span, or one timeslot, out of use once its last call has ended, and waits for that.
