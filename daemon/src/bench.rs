@@ -141,10 +141,14 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         if item == Item::Board {
             let micros = nanos_a_millisecond * EIGHT_SPANS / 1000.0;
             if args.json {
-                let line = serde_json::json!({ "item": "board_of_eight_spans", "service_us": micros });
+                let line =
+                    serde_json::json!({ "item": "board_of_eight_spans", "service_us": micros });
                 writeln!(out, "{line}")?;
             } else {
-                writeln!(out, "         {micros:.2} µs a ms for a board of eight spans (3 at most)")?;
+                writeln!(
+                    out,
+                    "         {micros:.2} µs a ms for a board of eight spans (3 at most)"
+                )?;
             }
             crate::jitter::told(JITTER_MILLIS, args.json, &mut out)?;
         }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::allow::Allow;
 use crate::cli::Place;
 use crate::config::{BoardAddress, Config};
-use crate::allow::Allow;
 use crate::door::SOCKET_PATH_OCTETS_MAX;
 use crate::{far_ends, prompts};
 

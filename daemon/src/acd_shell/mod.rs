@@ -23,8 +23,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::alone::Alone;
 use crate::allow::Allow;
+use crate::alone::Alone;
 use crate::journal::JournalError;
 use crate::paths::Paths;
 use crate::records::Writer;
