@@ -178,9 +178,10 @@ impl DWatch {
         (SUSPECTED..CERTAIN).contains(&self.back) && self.refuted < SUSPECTED
     }
 
-    /// How long the next frame of ours is to be held, in milliseconds: 0 but while a loop is suspected.
-    pub fn hold_millis(&mut self) -> u64 {
-        if !self.is_suspicious() {
+    /// How long this frame of ours is to be held, in milliseconds: 0 but for one that establishes or ends layer 2
+    /// while a loop is suspected.
+    pub fn hold_millis(&mut self, frame: &[u8]) -> u64 {
+        if !self.is_suspicious() || !is_command(frame) {
             return 0;
         }
         let [least, most] = HELD_MILLIS;
@@ -189,14 +190,15 @@ impl DWatch {
 
     /// A frame of ours goes to the line.
     pub fn sent(&mut self, now: Instant, frame: &[u8]) {
-        if is_command(frame) {
-            self.own_side = frame.first().map(|octet| octet & COMMAND_RESPONSE);
+        self.unanswered = self.unanswered.saturating_add(1);
+        if !is_command(frame) {
+            return;
         }
+        self.own_side = frame.first().map(|octet| octet & COMMAND_RESPONSE);
         if self.sent.len() >= SENT_MAX {
             self.sent.pop_front();
         }
         self.sent.push_back(Sent { at: now, digest: digest(frame) });
-        self.unanswered = self.unanswered.saturating_add(1);
     }
 
     /// A sound frame came.
@@ -204,6 +206,10 @@ impl DWatch {
         self.heard_at = now;
         self.unanswered = 0;
         self.refused = if control(frame) == DM { self.refused.saturating_add(1) } else { 0 };
+        // Only these differ by who sends them: the answer to a poll of ours may be the poll again, octet by octet.
+        if !is_command(frame) {
+            return;
+        }
         let digest = digest(frame);
         let found = self.sent.iter().rposition(|sent| sent.digest == digest);
         // What was sent before the one that came does not come any more.
@@ -225,7 +231,7 @@ impl DWatch {
             self.refuted = 0;
         }
         let theirs = frame.first().map(|octet| octet & COMMAND_RESPONSE);
-        let same = is_command(frame) && theirs == self.own_side;
+        let same = theirs == self.own_side;
         self.same_side = if same { self.same_side.saturating_add(1) } else { 0 };
     }
 
@@ -284,7 +290,7 @@ mod tests {
         let mut watch = DWatch::new(Instant::default(), 7);
         for second in 0..20 {
             watch.flags_at = Instant::seconds(second);
-            let out = second * 1000 + watch.hold_millis();
+            let out = second * 1000 + watch.hold_millis(&OURS);
             let answered = answer(second, out);
             let early = answered.as_ref().is_some_and(|(at, _)| *at < out);
             if !early {
@@ -312,6 +318,21 @@ mod tests {
         assert_eq!(same, Some(Trouble::SameSide));
         // The other side's own tries are no trouble of that kind.
         assert_eq!(tried(|second, _| Some((second * 1000 + 9, THEIRS.to_vec()))), None);
+    }
+
+    /// RR with P answered by RR with F, both with N(R) 0: a user's command and a network's response are alike.
+    #[test]
+    fn polls_of_an_idle_link_are_no_loop_and_hold_no_frame() {
+        const POLL_AND_ANSWER: [u8; 4] = [0x00, 0x01, 0x01, 0x01];
+        let mut watch = DWatch::new(Instant::default(), 7);
+        for n in 0..20 {
+            assert_eq!(watch.hold_millis(&POLL_AND_ANSWER), 0);
+            assert_eq!(watch.hold_millis(&OURS), 0);
+            watch.sent(Instant::seconds(10 * n), &POLL_AND_ANSWER);
+            watch.received(Instant::seconds(10 * n).plus_millis(20), &POLL_AND_ANSWER);
+            watch.flags_at = Instant::seconds(10 * n);
+            assert_eq!(watch.trouble(Instant::seconds(10 * n), true), None);
+        }
     }
 
     #[test]

@@ -336,7 +336,8 @@ impl Core {
     /// Sends a frame, or holds it while its D-channel is suspected to lead back to us.
     fn send(&mut self, now: Instant, span: SpanId, frame: Frame) {
         let behind = self.held.iter().rev().find(|(_, of, _)| *of == span).map(|(at, ..)| *at);
-        let hold = self.watches.get_mut(span.index()).map_or(0, DWatch::hold_millis);
+        let watch = self.watches.get_mut(span.index());
+        let hold = watch.map_or(0, |watch| watch.hold_millis(frame.octets()));
         match behind {
             // In order, whatever the watch says meanwhile.
             Some(at) => self.held.push_back((at, span, frame)),
