@@ -88,6 +88,9 @@ fn explain(config: &Config, args: &NumberArgs) -> Result<Vec<String>> {
                 list.get(n - 1).map(|rule| rule.pattern.get_ref().as_str()).unwrap_or_default();
             lines.push(format!("rule    {n} of {} in {name}: `{pattern}`", list.len()));
             lines.push(format!("becomes {}", in_words(&becomes)));
+            let at_least = usize::from(args.whose == Whose::Called);
+            let refused = (args.way == Way::Out).then(|| rules.dialled(&given, at_least).err());
+            lines.extend(refused.flatten().map(|why| format!("refused {why}")));
         }
         None => lines.push(format!("rule    none of {} in {name}: it stays as it is", list.len())),
     }
@@ -122,6 +125,7 @@ side = "user"
 called_out = [
     { match = "00.", strip = 2, type = "international" },
     { match = "NXXXXXXX", prepend = "0755" },
+    { match = "9", strip = 1 },
 ]
 calling_in = [{ match = ".", when = "national", prepend = "0", presentation = "restricted" }]
 "#;
@@ -144,12 +148,14 @@ calling_in = [{ match = ".", when = "national", prepend = "0", presentation = "r
             lines,
             [
                 "given   004930 (unknown)",
-                "rule    1 of 2 in called_out: `00.`",
+                "rule    1 of 3 in called_out: `00.`",
                 "becomes 4930 (international)",
             ]
         );
         let lines = told(&["public", "in", "calling", "13800138000", "--type", "national"]);
         assert_eq!(lines.expect("told")[2], "becomes 013800138000 (national, not to be shown)");
+        let lines = told(&["public", "out", "called", "9"]).expect("told");
+        assert_eq!(lines[3], "refused rule 3 makes a number of 0 digits; it takes 1 to 32");
         let lines = told(&["public", "in", "called", "8001"]).expect("told");
         assert_eq!(lines[1], "rule    none of 0 in called_in: it stays as it is");
     }

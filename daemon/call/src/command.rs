@@ -190,6 +190,12 @@ pub enum CallCommand {
         #[serde(default)]
         timeslot: Option<u8>,
     },
+    /// Restart a span, or one timeslot of it, at both ends: calls there end with cause 41.
+    Restart {
+        span: u8,
+        #[serde(default)]
+        timeslot: Option<u8>,
+    },
     /// Abandon an operation.
     Cancel { operation: OperationId },
 }

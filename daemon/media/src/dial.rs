@@ -114,7 +114,9 @@ impl Media {
         let Some(index) = self.groups.iter().position(|g| g.settings.name == group) else {
             return Err(bad_value("group", format!("there is no group named {group}")));
         };
-        let (index, span, timeslot) = self.take_channel_or_overflow(index)?;
+        self.can_dial(index, &called, calling.as_ref())?;
+        let (index, span, timeslot) =
+            self.take_channel_or_overflow(index, &called, calling.as_ref())?;
         let own = self.groups.get(index).map(|g| (&g.settings.number, g.settings.number_always));
         let calling = match own {
             Some((Some(number), always)) if always || calling.is_none() => Some(number.clone()),
@@ -144,6 +146,8 @@ impl Media {
     fn take_channel_or_overflow(
         &mut self,
         first: usize,
+        called: &Number,
+        calling: Option<&Number>,
     ) -> Result<(usize, usize, Timeslot), Refusal> {
         let refusal = match self.take_channel(first) {
             Ok((span, timeslot)) => return Ok((first, span, timeslot)),
@@ -151,7 +155,8 @@ impl Media {
         };
         let mut index = first;
         while let Some(next) = self.overflow_of(index) {
-            if let Ok((span, timeslot)) = self.take_channel(next) {
+            let can = self.can_dial(next, called, calling).is_ok();
+            if let Some((span, timeslot)) = can.then(|| self.take_channel(next).ok()).flatten() {
                 if let Some(group) = self.groups.get_mut(first) {
                     group.overflowed += 1;
                 }
@@ -160,6 +165,26 @@ impl Media {
             index = next;
         }
         Err(refusal)
+    }
+    /// Whether the rules of a group make numbers of these that can be dialled.
+    fn can_dial(
+        &self,
+        index: usize,
+        called: &Number,
+        calling: Option<&Number>,
+    ) -> Result<(), Refusal> {
+        let Some(group) = self.groups.get(index) else { return Ok(()) };
+        let (name, numbers) = (&group.settings.name, &group.settings.numbers);
+        let refused = |field: &'static str, rules: &'static str| {
+            move |why| bad_value(field, format!("{rules} of group {name}: {why}"))
+        };
+        numbers.called_out.dialled(called, 1).map_err(refused("called", "called_out"))?;
+        let calling = match (&group.settings.number, calling) {
+            (Some(own), given) if given.is_none() || group.settings.number_always => Some(own),
+            (_, given) => given,
+        };
+        let calling = calling.map(|number| numbers.calling_out.dialled(number, 0));
+        calling.transpose().map(drop).map_err(refused("calling", "calling_out"))
     }
     fn overflow_of(&self, index: usize) -> Option<usize> {
         let name = self.groups.get(index)?.settings.overflow.as_ref()?;
@@ -259,7 +284,7 @@ impl Media {
             return false;
         }
         let old = leg.clone();
-        let Some((group, span, timeslot)) = self.another_channel(old.group, &collisions) else {
+        let Some((group, span, timeslot)) = self.another_channel(&old, &collisions) else {
             return false;
         };
         self.change_group(id, group);
@@ -292,16 +317,18 @@ impl Media {
     /// A channel for a call that collided: of its group, else of one the group overflows into that has room.
     fn another_channel(
         &self,
-        first: usize,
+        leg: &Leg,
         collisions: &[tdm::Channel],
     ) -> Option<(usize, usize, Timeslot)> {
+        let first = leg.group;
         let (now, guard) = (self.now, self.settings.timing.guard_millis);
         let mut index = first;
         loop {
             let group = self.groups.get(index)?;
             // In its own group the call has its place already.
             let has_room = index == first || group.in_use < group.capacity;
-            let found = group.hunt(&self.spans, now, guard, collisions).filter(|_| has_room);
+            let can = self.can_dial(index, &leg.called, leg.calling.as_ref()).is_ok();
+            let found = group.hunt(&self.spans, now, guard, collisions).filter(|_| has_room && can);
             if let Some((span, timeslot)) = found {
                 return Some((index, span, timeslot));
             }

@@ -49,7 +49,7 @@ mod view;
 
 pub use engine::Engine;
 pub use machine::{Media, Output, RecorderOrder};
-pub use rewrite::{Pattern, PatternError, Rewrite, Rule};
+pub use rewrite::{Pattern, PatternError, Rewrite, Rule, Undialable};
 pub use settings::{
     CallRate, GroupSettings, Hunt, Limits, MediaSettings, Numbers, Orphan, SettingsError,
     Signalling, SpanSettings, Timing,

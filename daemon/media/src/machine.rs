@@ -399,6 +399,7 @@ impl Media {
             CallCommand::Block { span, timeslot } => self.block(span, timeslot),
             CallCommand::Unblock { span, timeslot } => self.unblock(span, timeslot),
             CallCommand::Drain { span, timeslot } => self.drain_channels(span, timeslot),
+            CallCommand::Restart { span, timeslot } => self.restart_command(span, timeslot),
             CallCommand::Cancel { operation } => self.cancel(operation),
         };
         if answer.is_ok() {

@@ -169,7 +169,7 @@ impl Rule {
             return None;
         }
         let kept = number.digits.get(usize::from(self.strip)..).unwrap_or_default();
-        let digits = self.prepend.chars().chain(kept.chars()).take(DIGITS_MAX).collect();
+        let digits = self.prepend.chars().chain(kept.chars()).collect();
         Some(Number {
             digits,
             kind: self.kind.unwrap_or(number.kind),
@@ -180,14 +180,38 @@ impl Rule {
     }
 }
 
+/// Why a rule's number cannot be dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("rule {rule} makes a number of {digits} digits; it takes 1 to 32")]
+pub struct Undialable {
+    /// Which rule, counted from 1.
+    pub rule: usize,
+    /// What it makes.
+    pub digits: usize,
+}
+
 /// Rules in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rewrite(pub Vec<Rule>);
 
 impl Rewrite {
-    /// What becomes of `number`.
+    /// What becomes of a number that comes in. One that a rule would make too long stays as it came.
     pub fn apply(&self, number: &Number) -> Number {
-        self.explain(number).map_or_else(|| number.clone(), |(_, number)| number)
+        let fits = |becomes: &Number| becomes.digits.len() <= DIGITS_MAX;
+        let becomes = self.explain(number).map(|(_, becomes)| becomes);
+        becomes.filter(fits).unwrap_or_else(|| number.clone())
+    }
+    /// What becomes of a number that goes out, with at least so many digits.
+    ///
+    /// # Errors
+    /// A rule makes a number of it that cannot be dialled: cutting it would call somebody else.
+    pub fn dialled(&self, number: &Number, at_least: usize) -> Result<Number, Undialable> {
+        let Some((rule, becomes)) = self.explain(number) else { return Ok(number.clone()) };
+        let digits = becomes.digits.len();
+        if (at_least..=DIGITS_MAX).contains(&digits) {
+            return Ok(becomes);
+        }
+        Err(Undialable { rule, digits })
     }
     /// The rule that decides, counted from 1, and what it makes of `number`; `None` when none matches.
     pub fn explain(&self, number: &Number) -> Option<(usize, Number)> {
@@ -275,14 +299,17 @@ mod tests {
     }
 
     #[test]
-    fn stripping_all_and_prepending_too_much_stay_within_a_number() {
-        assert_eq!(
-            rule(".", 9, "").apply(&Number::unknown("123")).map(|n| n.digits),
-            Some("".into())
-        );
-        let long = "1".repeat(30);
-        let became = rule(".", 0, &long).apply(&Number::unknown("23456789")).expect("matches");
-        assert_eq!(became.digits.len(), DIGITS_MAX);
+    fn stripping_all_and_prepending_too_much_dial_nobody_and_say_which_rule() {
+        let number = Number::unknown("23456789");
+        let rules = Rewrite(vec![rule("0.", 1, ""), rule("2.", 9, "")]);
+        assert_eq!(rules.dialled(&number, 1), Err(Undialable { rule: 2, digits: 0 }));
+        assert_eq!(rules.dialled(&number, 0).map(|n| n.digits), Ok(String::new()));
+        let rules = Rewrite(vec![rule(".", 0, &"1".repeat(30))]);
+        assert_eq!(rules.dialled(&number, 1), Err(Undialable { rule: 1, digits: 38 }));
+        // On the way in it stays what it was: a number cut short is another one.
+        assert_eq!(rules.apply(&number).digits, "23456789");
+        let exactly = Rewrite(vec![rule(".", 0, &"1".repeat(24))]);
+        assert_eq!(exactly.dialled(&number, 1).map(|n| n.digits.len()), Ok(32));
     }
 
     #[test]

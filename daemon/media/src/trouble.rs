@@ -82,7 +82,8 @@ impl Media {
 
     /// The engine gave a call up; its end follows.
     pub(crate) fn engine_gave_up(&mut self, span: usize, key: LegKey, why: Failure) {
-        if let Failure::Timer("T303" | "T304" | "T310" | "T313" | "T322") = why {
+        // T301 and T310 run when the exchange has answered: somebody behind it is slow.
+        if let Failure::Timer("T303" | "T304" | "T313" | "T322") = why {
             self.trouble(span, Trouble::Silent, true);
         }
         let leg: Option<LegId> = self.keys.get(&(span, key)).copied();

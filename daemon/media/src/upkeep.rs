@@ -1,6 +1,6 @@
 //! Lines, links, restarts, channels out of use, and the watch over stuck calls.
 
-use call::{Accepted, CallEvent, Cause, ChannelState, LegId, Location, Refusal};
+use call::{Accepted, CallEvent, Cause, ChannelState, LegId, Location, Refusal, RefusalCode};
 use signalling::{Clearing, Order, ServiceStatus, Timeslots};
 use tdm::{Alarm, Alarms, Channel, SpanId, Timeslot};
 
@@ -257,6 +257,21 @@ impl Media {
         let (index, timeslot) = self.place_of(span, timeslot)?;
         self.tell_if_empty(index, timeslot);
         Ok(accepted)
+    }
+
+    /// RESTART, by hand: what is stuck at either end is idle afterwards.
+    pub(crate) fn restart_command(
+        &mut self,
+        span: u8,
+        timeslot: Option<u8>,
+    ) -> Result<Accepted, Refusal> {
+        let (index, timeslot) = self.place_of(span, timeslot)?;
+        if !self.spans.get(index).is_some_and(|span| span.link) {
+            let what = format!("the D-channel of span {span} is down");
+            return Err(Refusal::new(RefusalCode::SpanDown, "span", what));
+        }
+        self.order(index, Order::Restart { timeslot });
+        Ok(Accepted::default())
     }
 
     fn use_command(

@@ -30,6 +30,7 @@ pub const METHODS: &[(&str, Access)] = &[
     ("block", Access::Maintain),
     ("unblock", Access::Maintain),
     ("drain", Access::Maintain),
+    ("restart", Access::Maintain),
     ("reload", Access::Maintain),
     ("status", Access::Read),
 ];

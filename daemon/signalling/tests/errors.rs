@@ -7,7 +7,7 @@ use bench::{Bench, NETWORK, USER, outgoing, slot};
 use call::Cause;
 use signalling::pri::Interface;
 use signalling::q931::{Body, Engine, EngineOutput, Header};
-use signalling::{Event, InterfaceOutput, Order, PriSettings, Side};
+use signalling::{Dialect, Event, InterfaceOutput, Order, PriSettings, Side};
 use tdm::{Instant, Rng};
 
 const NOW: Instant = Instant::seconds(1);
@@ -239,6 +239,31 @@ fn restart_ordered_while_the_link_is_down_goes_out_when_it_is_up() {
     assert!(bench.take(USER).contains(&Event::Restarted { timeslot: None }));
 }
 
+/// What every kind of message that is put together, dialled digit by digit or about maintenance looks like.
+fn rare_messages() -> Vec<Vec<u8>> {
+    let setup = setup(None, &[]);
+    let (first, last) = setup[5..].split_at(8);
+    let piece = |left: u8, part: &[u8]| [&[8, 2, 0, 9, 0x60, 0, 2, left, 5][..], part].concat();
+    let service = |discriminator: u8, code: u8, status: u8| {
+        vec![discriminator, 2, 0, 0, code, 1, 1, 0xC0 | status, 0x18, 3, 0xA9, 0x83, 0x85]
+    };
+    let mut acknowledged = service(3, 7, 2);
+    acknowledged[2] = 0x80;
+    vec![
+        piece(0x81, first),
+        piece(0, last),
+        vec![8, 2, 0, 9, 0x7B, 0x70, 2, 0x81, b'4'],
+        vec![8, 2, 0, 9, 0x7B, 0x2C, 1, b'#'],
+        vec![8, 2, 0, 10, 5, 4, 3, 0x80, 0x90, 0xA3, 0x18, 3, 0xA9, 0x83, 0x86],
+        vec![8, 2, 0x80, 1, 0x0D, 0x18, 3, 0xA9, 0x83, 0x81],
+        service(3, 0x0F, 2),
+        service(3, 0x0F, 0),
+        service(0x43, 7, 1),
+        acknowledged,
+        vec![8, 2, 0, 9, 0x62, 0x1C, 4, 0x91, 0xA1, 1, 0],
+    ]
+}
+
 /// Valid messages of one call, to be spoiled.
 fn seeds() -> Vec<Vec<u8>> {
     let mut bench = Bench::up(1);
@@ -328,4 +353,89 @@ fn million_arbitrary_and_mutated_inputs_leave_the_interface_sound() {
         frames > 1000 && messages > 100_000 && incoming > 1000,
         "{frames} {messages} {incoming}"
     );
+}
+
+/// The same for every dialect, digits one by one, messages in pieces and maintenance, while time goes on and every
+/// timer may run out: no engine panics, says more than a frame holds, keeps what it should forget, or is woken for
+/// nothing.
+#[test]
+fn mutated_inputs_in_every_dialect_with_time_passing_leave_the_engine_sound() {
+    let mut rng = Rng::from_seed(6);
+    let inputs: Vec<Vec<u8>> =
+        seeds().into_iter().filter_map(|frame| frame.get(4..).map(<[u8]>::to_vec)).collect();
+    let inputs: Vec<Vec<u8>> =
+        rare_messages().into_iter().chain(inputs.into_iter().filter(|m| m.len() > 4)).collect();
+    let (mut services, mut lost, mut overlap, mut timeouts) = (0, 0, 0, 0);
+    for dialect in Dialect::ALL {
+        for side in [Side::User, Side::Network] {
+            let mut settings = PriSettings::new(side, dialect);
+            settings.overlap.receive = true;
+            settings.overlap.digits = Some(4);
+            let mut engine = Engine::new(settings);
+            let mut now = NOW;
+            engine.link_up(now);
+            for n in 0..20_000_u32 {
+                let mut input = inputs[rng.below(inputs.len() as u64) as usize].clone();
+                for _ in 0..rng.below(3) {
+                    let at = rng.below(input.len() as u64) as usize;
+                    match rng.below(4) {
+                        0 => input[at] = rng.next_u64() as u8,
+                        1 => input[at] ^= 1 << rng.below(8),
+                        2 if input.len() > 1 => drop(input.remove(at)),
+                        _ => input.insert(at, rng.next_u64() as u8),
+                    }
+                }
+                engine.message(now, &input);
+                match rng.below(300) {
+                    0 => engine
+                        .order(now, Order::Restart { timeslot: rng.chance(0.5).then(|| slot(3)) }),
+                    1 => engine.order(
+                        now,
+                        Order::Call(outgoing(n * 2 + 1, 1 + rng.below(20) as usize, true)),
+                    ),
+                    2 => engine.link_down(now),
+                    3 => engine.link_reset(now),
+                    _ => {}
+                }
+                if rng.chance(0.02) {
+                    engine.link_up(now);
+                }
+                now = now.plus_millis(rng.below(400));
+                while let Some(due) = engine.deadline().filter(|due| *due <= now) {
+                    engine.elapsed(due);
+                    assert!(engine.deadline().is_none_or(|next| next > due), "woken for nothing");
+                }
+                let mut offered = Vec::new();
+                while let Some(output) = engine.poll() {
+                    match output {
+                        EngineOutput::Send(message) => {
+                            overlap += u32::from(message.get(4) == Some(&0x0D));
+                            assert!(message.len() <= 260, "longer than a frame: {message:02X?}");
+                        }
+                        EngineOutput::Event(Event::Incoming(call)) => offered.push(call.key),
+                        EngineOutput::Event(_) => {}
+                    }
+                }
+                for key in offered {
+                    let connect = rng.chance(0.5);
+                    let clear = Order::Clear { key, cause: Cause(17), in_band: false };
+                    engine.order(now, if connect { Order::Connect { key } } else { clear });
+                }
+                assert!(engine.calls() <= 62, "more calls than channels");
+            }
+            // Everything that can end by itself does.
+            engine.link_down(now);
+            while let Some(due) = engine.deadline().filter(|due| *due < now.plus_millis(600_000)) {
+                engine.elapsed(due);
+                while engine.poll().is_some() {}
+            }
+            assert_eq!(engine.calls(), 0, "{} {side:?}", dialect.name);
+            let counters = engine.counters();
+            services += counters.services;
+            lost += counters.segments_lost;
+            timeouts += counters.timeouts;
+        }
+    }
+    let reached = [services, lost, timeouts, u64::from(overlap)];
+    assert!(reached.iter().all(|count| *count > 100), "{reached:?}");
 }

@@ -44,11 +44,17 @@ struct App {
     legs: BTreeMap<LegKey, (Leg, Option<Timeslot>)>,
     over: BTreeSet<LegKey>,
     failed: Timeslots,
+    /// Taken out by maintenance messages, whose ever.
+    out: Timeslots,
     next_key: u32,
     ended: u64,
 }
 
 impl App {
+    /// Whether a call of ours belongs on `timeslot`, as far as we were told.
+    fn may_call(&self, timeslot: Timeslot) -> bool {
+        !self.failed.has(timeslot) && !self.out.has(timeslot)
+    }
     fn on(&self, timeslot: Timeslot) -> Option<LegKey> {
         self.legs.iter().find(|(_, leg)| leg.1 == Some(timeslot)).map(|(key, _)| *key)
     }
@@ -117,8 +123,10 @@ impl App {
                 self.failed = self.failed.with(*timeslot, true);
             }
             Event::Failed { key, .. } => live(key),
-            Event::Service { .. }
-            | Event::Refused { .. }
+            Event::Service { timeslot, status } => {
+                self.out = self.out.with(*timeslot, *status != ServiceStatus::InService);
+            }
+            Event::Refused { .. }
             | Event::RestartUnanswered { .. }
             | Event::LinkUp
             | Event::LinkDown => {}
@@ -170,6 +178,7 @@ impl World {
             legs: BTreeMap::new(),
             over: BTreeSet::new(),
             failed: Timeslots::NONE,
+            out: Timeslots::NONE,
             next_key: 1,
             ended: 0,
         };
@@ -355,6 +364,7 @@ impl World {
             let left = &self.apps[end].legs;
             assert!(left.is_empty() && self.ends[end].calls() == 0, "end {end} keeps {left:?}");
         }
+        self.recover_alone();
         for end in [0, 1] {
             self.order(end, Order::Restart { timeslot: None });
             for timeslot in self.ends[end].settings().channels.iter().collect::<Vec<_>>() {
@@ -370,6 +380,23 @@ impl World {
             }
         }
         self.act = Some(self.now);
+    }
+    /// Before anybody orders anything: every channel that neither end has given up carries calls both ways, and one
+    /// that an end has given up carries the other's, whose call is the proof that brings it back.
+    fn recover_alone(&mut self) {
+        for end in [0, 1] {
+            for timeslot in self.ends[end].settings().channels.iter().collect::<Vec<_>>() {
+                if self.apps[end].may_call(timeslot) {
+                    self.try_channel(end, timeslot);
+                }
+            }
+        }
+        for end in [0, 1] {
+            for timeslot in self.apps[end].failed.iter() {
+                let called_on = self.apps[1 - end].may_call(timeslot);
+                assert!(!called_on, "end {end}: {timeslot} stays failed whoever calls on it");
+            }
+        }
     }
     fn try_channel(&mut self, end: usize, timeslot: Timeslot) {
         let key = self.dial(end, timeslot, true);

@@ -18,8 +18,9 @@ pub use dahdi::{Carrier, Coding, Framing, SpanLine, SpanLineError};
 pub use lines::Line;
 use lines::Lines;
 pub use shape::{
-    Board, ChannelNumbers, Clock, Config, Dialect, Emulate, EmulatedBoard, EmulatedSpan, FarEnd,
-    FarEndKind, Group, Host, Hunt, Media, Orphan, Overlap, Rule, Side, Signalling, Spans, Timers,
+    Board, ChannelChoice, ChannelNumbers, Clock, Config, Dialect, Emulate, EmulatedBoard,
+    EmulatedSpan, FarEnd, FarEndKind, Group, Host, Hunt, Media, Orphan, Overlap, Rule,
+    ServiceMessages, Side, Signalling, Spans, Timers,
 };
 
 pub use shape::ScheduledFault;
@@ -351,6 +352,7 @@ impl Check<'_> {
             {
                 self.at(seconds, "1 to 3600 seconds");
             }
+            self.interface(group);
             for rule in rules(group) {
                 if let Err(error) = media::Pattern::parse(rule.pattern.get_ref()) {
                     self.at(&rule.pattern, error.to_string());
@@ -373,6 +375,32 @@ impl Check<'_> {
             {
                 self.at(number, "a number has 1 to 32 digits");
             }
+        }
+    }
+
+    /// What the D-channels of a group are told: values that work, and only together.
+    fn interface(&mut self, group: &Group) {
+        for (value, low, high) in group.timers.given() {
+            if !(low..=high).contains(value.get_ref()) {
+                self.at(value, format!("{low} to {high}"));
+            }
+        }
+        if let (Some(t200), Some(t203)) = (&group.timers.t200_millis, &group.timers.t203_millis)
+            && t203.get_ref() <= t200.get_ref()
+        {
+            self.at(t203, "T203 must be longer than T200");
+        }
+        if let Some(digits) =
+            group.overlap.digits.as_ref().filter(|n| !(1..=32).contains(n.get_ref()))
+        {
+            self.at(digits, "a number has 1 to 32 digits");
+        }
+        if let Some(choice) = &group.channel_choice
+            && *choice.get_ref() == ChannelChoice::Any
+            && group.side == Side::Network
+            && group.dialect.as_ref().is_none_or(|dialect| dialect.get_ref() != "qsig")
+        {
+            self.at(choice, "a network names a channel for every call: `exclusive` or `preferred`");
         }
     }
 

@@ -184,7 +184,7 @@ pub enum Hunt {
 }
 
 /// Digits that do not all stand in SETUP.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Overlap {
     /// So many digits of an outgoing call go with SETUP, the rest behind it; all when absent.
@@ -192,7 +192,7 @@ pub struct Overlap {
     /// An incoming number may be incomplete: more digits are waited for.
     pub receive: bool,
     /// So many digits make an incoming number complete.
-    pub digits: Option<u8>,
+    pub digits: Option<Spanned<u8>>,
 }
 
 /// How B-channels are numbered on the line.
@@ -205,21 +205,92 @@ pub enum ChannelNumbers {
     Logical,
 }
 
+/// How our calls name their channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelChoice {
+    /// A network insists, a user does not. Q.931, §5.1.2, §5.2.3.
+    #[default]
+    BySide,
+    /// No other will do.
+    Exclusive,
+    /// Another will do.
+    Preferred,
+    /// The far end chooses. Not as a network.
+    Any,
+}
+
+/// The discriminator of SERVICE messages of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum ServiceMessages {
+    /// 03: AT&T, DMS-100, NI-1.
+    #[serde(rename = "03")]
+    Discriminator03,
+    /// 43: one widely used way of NI-2.
+    #[serde(rename = "43")]
+    Discriminator43,
+}
+
 /// Timers and counters of a group; the standard's, by dialect and side, where absent.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[allow(missing_docs)]
 pub struct Timers {
-    pub t200_millis: Option<u32>,
-    pub t203_millis: Option<u32>,
-    pub n200: Option<u8>,
-    pub k: Option<u8>,
-    pub t302_millis: Option<u32>,
-    pub t303_millis: Option<u32>,
-    pub t305_millis: Option<u32>,
+    pub t200_millis: Option<Spanned<u32>>,
+    pub t203_millis: Option<Spanned<u32>>,
+    pub n200: Option<Spanned<u32>>,
+    pub k: Option<Spanned<u32>>,
+    pub n201: Option<Spanned<u32>>,
+    /// Pause before a refused or lost link is set up anew.
+    pub link_retry_millis: Option<Spanned<u32>>,
+    pub t301_millis: Option<Spanned<u32>>,
+    pub t302_millis: Option<Spanned<u32>>,
+    pub t303_millis: Option<Spanned<u32>>,
+    pub t304_millis: Option<Spanned<u32>>,
+    pub t305_millis: Option<Spanned<u32>>,
+    pub t306_millis: Option<Spanned<u32>>,
+    pub t308_millis: Option<Spanned<u32>>,
     /// How long answered calls outlive a lost D-channel; 0 clears them at once.
-    pub t309_millis: Option<u32>,
-    pub t310_millis: Option<u32>,
+    pub t309_millis: Option<Spanned<u32>>,
+    pub t310_millis: Option<Spanned<u32>>,
+    pub t313_millis: Option<Spanned<u32>>,
+    pub t314_millis: Option<Spanned<u32>>,
+    pub t316_millis: Option<Spanned<u32>>,
+    pub n316: Option<Spanned<u32>>,
+    pub t322_millis: Option<Spanned<u32>>,
+    pub n322: Option<Spanned<u32>>,
+}
+
+impl Timers {
+    /// Every value that is given, with the lowest and the highest that works. The lowest of a timer is what a line
+    /// and a far end need to answer at all; 0 would fire at once and for ever.
+    pub fn given(&self) -> impl Iterator<Item = (&Spanned<u32>, u32, u32)> {
+        [
+            (&self.t200_millis, 50, 60_000),
+            (&self.t203_millis, 1000, 600_000),
+            (&self.n200, 1, 20),
+            (&self.k, 1, 127),
+            (&self.n201, 32, 260),
+            (&self.link_retry_millis, 100, 600_000),
+            (&self.t301_millis, 1000, 3_600_000),
+            (&self.t302_millis, 1000, 120_000),
+            (&self.t303_millis, 500, 120_000),
+            (&self.t304_millis, 1000, 600_000),
+            (&self.t305_millis, 500, 600_000),
+            (&self.t306_millis, 500, 600_000),
+            (&self.t308_millis, 500, 120_000),
+            (&self.t309_millis, 0, 600_000),
+            (&self.t310_millis, 1000, 600_000),
+            (&self.t313_millis, 500, 120_000),
+            (&self.t314_millis, 500, 120_000),
+            (&self.t316_millis, 1000, 600_000),
+            (&self.n316, 1, 20),
+            (&self.t322_millis, 500, 120_000),
+            (&self.n322, 1, 20),
+        ]
+        .into_iter()
+        .filter_map(|(value, low, high)| Some((value.as_ref()?, low, high)))
+    }
 }
 
 /// A rule that rewrites numbers.
@@ -295,6 +366,15 @@ pub struct Group {
     /// How channels are numbered on the line.
     #[serde(default)]
     pub channel_numbers: ChannelNumbers,
+    /// How our calls name their channel.
+    #[serde(default)]
+    pub channel_choice: Option<Spanned<ChannelChoice>>,
+    /// RESTART goes out when a link is up for the first time; `true` when absent. Some exchanges take none.
+    #[serde(default = "yes")]
+    pub restart: bool,
+    /// How SERVICE is coded; the dialect's way when absent. Nothing where the dialect has no such messages.
+    #[serde(default)]
+    pub service_messages: Option<ServiceMessages>,
     /// Timers and counters.
     #[serde(default)]
     pub timers: Timers,
@@ -310,6 +390,10 @@ pub struct Group {
     /// What becomes of the numbers that call us.
     #[serde(default)]
     pub calling_in: Vec<Rule>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// Emulated boards.

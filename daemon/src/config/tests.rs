@@ -311,3 +311,32 @@ fn mutated_channel_lines_never_panic() {
         }
     }
 }
+
+/// What an interface cannot work with is refused where it stands, and everything it can be told is taken.
+#[test]
+fn timers_counters_and_habits_of_a_group_are_checked_where_they_stand() {
+    let with = |line: &str| GOOD.replace("capacity = 80", line);
+    for wrong in [
+        "timers = { t200_millis = 0 }",
+        "timers = { k = 0 }",
+        "timers = { n200 = 0 }",
+        "timers = { n200 = 300 }",
+        "timers = { t303_millis = 0 }",
+        "timers = { n201 = 261 }",
+        "timers = { t200_millis = 5000, t203_millis = 3000 }",
+        "overlap = { digits = 0 }",
+    ] {
+        let text = with(wrong);
+        let found = problems(&text);
+        assert_eq!(found.len(), 1, "{wrong}: {found:?}");
+        assert_eq!(found[0].line, line_with(&text, wrong), "{wrong}");
+    }
+    let text = GOOD.replace("side = \"network\"", "side = \"network\"\nchannel_choice = \"any\"");
+    assert_eq!(problems(&text)[0].line, line_with(&text, "channel_choice"));
+    let all = "restart = false\nchannel_choice = \"any\"\nservice_messages = \"03\"\n\
+               timers = { t309_millis = 0, t301_millis = 200000, t304_millis = 20000, t306_millis = 20000, \
+               t308_millis = 2000, t313_millis = 5000, t314_millis = 5000, t316_millis = 30000, n316 = 3, \
+               t322_millis = 5000, n322 = 5, n201 = 128, link_retry_millis = 3000 }";
+    let config = Config::parse(&with(all), "t.toml").unwrap_or_else(|e| panic!("{e}"));
+    assert!(!config.media.group[0].restart && config.media.group[1].restart);
+}

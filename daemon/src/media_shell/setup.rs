@@ -14,7 +14,7 @@ use dsp::zones::{Zone, tone_steps};
 use media::{
     CallRate, GroupSettings, Hunt, MediaSettings, Numbers, Pattern, Rewrite, Rule, SpanSettings,
 };
-use signalling::{ChannelNumbers, Dialect, Overlap, PriSettings, Side};
+use signalling::{ChannelChoice, ChannelNumbers, Dialect, Maintenance, Overlap, PriSettings, Side};
 use tdm::{Law, SpanId};
 
 use super::rings::PortPlan;
@@ -214,20 +214,64 @@ fn interface(group: &config::Group, side: Side, line: &Line) -> PriSettings {
         config::ChannelNumbers::Timeslot => ChannelNumbers::Timeslot,
         config::ChannelNumbers::Logical => ChannelNumbers::Logical,
     };
-    let config::Overlap { send_first, receive, digits } = group.overlap;
-    pri.overlap = Overlap { send_first, receive, digits };
-    let set = |place: &mut u32, value: Option<u32>| *place = value.unwrap_or(*place);
-    let given = &group.timers;
-    set(&mut pri.link.t200_millis, given.t200_millis);
-    set(&mut pri.link.t203_millis, given.t203_millis);
-    pri.link.n200 = given.n200.unwrap_or(pri.link.n200);
-    pri.link.k = given.k.unwrap_or(pri.link.k);
-    set(&mut pri.timers.t302_millis, given.t302_millis);
-    set(&mut pri.timers.t303_millis, given.t303_millis);
-    set(&mut pri.timers.t305_millis, given.t305_millis);
-    set(&mut pri.timers.t309_millis, given.t309_millis);
-    set(&mut pri.timers.t310_millis, given.t310_millis);
+    pri.choice = match group.channel_choice.as_ref().map(|choice| *choice.get_ref()) {
+        None | Some(config::ChannelChoice::BySide) => ChannelChoice::AsWished,
+        Some(config::ChannelChoice::Exclusive) => ChannelChoice::Exclusive,
+        Some(config::ChannelChoice::Preferred) => ChannelChoice::Preferred,
+        Some(config::ChannelChoice::Any) => ChannelChoice::Any,
+    };
+    let config::Overlap { send_first, receive, digits } = &group.overlap;
+    let digits = digits.as_ref().map(|digits| *digits.get_ref());
+    pri.overlap = Overlap { send_first: *send_first, receive: *receive, digits };
+    pri.restart_at_start = group.restart;
+    // Only where the dialect has such messages at all.
+    pri.dialect.maintenance = match (pri.dialect.maintenance, group.service_messages) {
+        (Some(_), Some(config::ServiceMessages::Discriminator03)) => {
+            Some(Maintenance::Discriminator03)
+        }
+        (Some(_), Some(config::ServiceMessages::Discriminator43)) => {
+            Some(Maintenance::Discriminator43)
+        }
+        (usual, _) => usual,
+    };
+    timers(&group.timers, &mut pri);
     pri
+}
+
+/// The timers and counters that are given, in the place of the dialect's.
+fn timers(given: &config::Timers, pri: &mut PriSettings) {
+    let (link, timers) = (&mut pri.link, &mut pri.timers);
+    for (place, value) in [
+        (&mut link.t200_millis, &given.t200_millis),
+        (&mut link.t203_millis, &given.t203_millis),
+        (&mut link.retry_millis, &given.link_retry_millis),
+        (&mut timers.t301_millis, &given.t301_millis),
+        (&mut timers.t302_millis, &given.t302_millis),
+        (&mut timers.t303_millis, &given.t303_millis),
+        (&mut timers.t304_millis, &given.t304_millis),
+        (&mut timers.t305_millis, &given.t305_millis),
+        (&mut timers.t306_millis, &given.t306_millis),
+        (&mut timers.t308_millis, &given.t308_millis),
+        (&mut timers.t309_millis, &given.t309_millis),
+        (&mut timers.t310_millis, &given.t310_millis),
+        (&mut timers.t313_millis, &given.t313_millis),
+        (&mut timers.t314_millis, &given.t314_millis),
+        (&mut timers.t316_millis, &given.t316_millis),
+        (&mut timers.t322_millis, &given.t322_millis),
+    ] {
+        *place = value.as_ref().map_or(*place, |value| *value.get_ref());
+    }
+    // The file was checked: these are small.
+    let small = |place: &mut u8, value: &Option<toml::Spanned<u32>>| {
+        let given = value.as_ref().and_then(|value| u8::try_from(*value.get_ref()).ok());
+        *place = given.unwrap_or(*place);
+    };
+    small(&mut link.n200, &given.n200);
+    small(&mut link.k, &given.k);
+    small(&mut timers.n316, &given.n316);
+    small(&mut timers.n322, &given.n322);
+    let n201 = given.n201.as_ref().and_then(|value| u16::try_from(*value.get_ref()).ok());
+    link.n201 = n201.unwrap_or(link.n201);
 }
 
 /// The rules of a group. What cannot be read was refused with the file.

@@ -196,7 +196,7 @@ impl Desk {
                 if matches!(event, CallEvent::Time { .. }) {
                     self.last_time = seq;
                 }
-                Ok(())
+                self.note_signalling(utc(at), &event)
             }
             Said::Alarm { at, span, alarm, raised } => {
                 let (name, cause) = alarm_words(alarm);
@@ -217,6 +217,46 @@ impl Desk {
         };
         if let Err(error) = written {
             tracing::error!(%error, "the log of alarms cannot be written");
+        }
+    }
+
+    /// What an operator looks for in the log when calls fail: D-channels that come and go, exchanges that do not
+    /// answer, channels that are out.
+    fn note_signalling(&mut self, utc_us: i64, event: &CallEvent) -> std::io::Result<()> {
+        match event {
+            CallEvent::Link { span, up } => {
+                tracing::warn!(span, up, "D-channel");
+                let name = "d_channel_down";
+                if *up {
+                    self.alarms.clear(utc_us, *span, name, "")
+                } else {
+                    self.alarms.raise(
+                        utc_us,
+                        *span,
+                        name,
+                        "layer 2 lost: `status` says what keeps it",
+                    )
+                }
+            }
+            // The alarms of lines come with their causes as `Said::Alarm`.
+            CallEvent::Alarm { span, alarm, on } => {
+                let Some(cause) = media::trouble_words(alarm) else { return Ok(()) };
+                tracing::warn!(span, alarm = alarm.as_str(), raised = on, "signalling");
+                if *on {
+                    self.alarms.raise(utc_us, *span, alarm, cause)
+                } else {
+                    self.alarms.clear(utc_us, *span, alarm, "")
+                }
+            }
+            CallEvent::Channel { span, timeslot, state } => {
+                tracing::info!(span, timeslot, ?state, "channel");
+                Ok(())
+            }
+            CallEvent::Refused { group, cause, .. } => {
+                tracing::info!(group = group.as_str(), cause = cause.0, "call refused");
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 

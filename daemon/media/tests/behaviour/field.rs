@@ -1,7 +1,7 @@
 //! Exchanges as they are: silent ones, ones that refuse what we send, blocked channels at both ends, collisions.
 
-use call::{CallCommand, CallEvent, Cause, Number, Outcome};
-use media::{GroupSettings, Signalling};
+use call::{CallCommand, CallEvent, Cause, Number, Outcome, RefusalCode};
+use media::{GroupSettings, Pattern, Rewrite, Rule, Signalling};
 use signalling::{Event, Failure, Order, ServiceStatus, Timeslots};
 
 use crate::bench::*;
@@ -92,7 +92,7 @@ fn a_dead_exchange_is_no_unanswered_call_but_an_alarm_until_it_speaks_again() {
     };
     for (why, cause, outcome, words, cries) in [
         (Failure::Timer("T303"), 18, Outcome::Congestion, "T303", true),
-        (Failure::Timer("T310"), 18, Outcome::Other, "T310", true),
+        (Failure::Timer("T310"), 18, Outcome::Other, "T310", false),
         (Failure::Link, 27, Outcome::Congestion, "D-channel", false),
     ] {
         let (leg, key, timeslot) = bench.dialled(dial_to("1"));
@@ -150,6 +150,46 @@ fn a_restart_nobody_answers_is_an_alarm_and_may_be_left_out() {
     bench.controller(true);
     bench.lines_up();
     assert_eq!(bench.orders(0), [Order::Line { up: true }]);
+    bench.must(CallCommand::Dial(dial_to("1")));
+}
+
+#[test]
+fn a_span_or_a_channel_is_restarted_by_command_while_its_link_is_up() {
+    let mut bench = Bench::new(settings(1));
+    bench.orders(0);
+    bench.must(CallCommand::Restart { span: 1, timeslot: None });
+    bench.must(CallCommand::Restart { span: 1, timeslot: Some(9) });
+    let named = [None, Some(slot(9))].map(|timeslot| Order::Restart { timeslot });
+    assert_eq!(bench.orders(0), named);
+    bench.tell(0, Event::LinkDown);
+    for (span, code) in [(1, RefusalCode::SpanDown), (2, RefusalCode::BadValue)] {
+        let refusal = bench.command(CallCommand::Restart { span, timeslot: None }).unwrap_err();
+        assert_eq!(refusal.code, code);
+    }
+}
+
+#[test]
+fn a_rule_that_makes_no_number_or_too_long_a_one_refuses_the_call_and_is_named() {
+    let rule = |pattern: &str, strip, prepend: &str| Rule {
+        pattern: Pattern::parse(pattern).unwrap(),
+        when: None,
+        strip,
+        prepend: prepend.into(),
+        kind: None,
+        plan: None,
+        presentation: None,
+    };
+    let mut settings = settings(1);
+    let rules = vec![rule("1.", 0, ""), rule("2.", 5, ""), rule("3.", 0, &"0".repeat(32))];
+    settings.groups[0].numbers.called_out = Rewrite(rules);
+    let mut bench = Bench::new(settings);
+    bench.orders(0);
+    for (digits, named) in [("2345", "rule 2"), ("3", "rule 3")] {
+        let refusal = bench.command(CallCommand::Dial(dial_to(digits))).unwrap_err();
+        assert_eq!(refusal.code, RefusalCode::BadValue);
+        assert!(refusal.message.contains(named), "{}", refusal.message);
+    }
+    assert_eq!((bench.orders(0).len(), bench.media.status().legs), (0, 0));
     bench.must(CallCommand::Dial(dial_to("1")));
 }
 

@@ -116,10 +116,13 @@ impl Engine {
     }
     /// The link was away: what was out may be lost.
     pub(super) fn restart_again(&mut self, now: Instant) {
-        match self.restarts.current {
-            Some(current) => self.send_restart(now, current.what, current.attempts),
-            None => self.next_restart(now),
+        let Some(current) = self.restarts.current else { return self.next_restart(now) };
+        let which = self.restarted(current.what);
+        if which.iter().any(|timeslot| self.occupant(timeslot).is_some()) {
+            // Called on meanwhile: to send it again would end that call. T316 settles the rest.
+            return;
         }
+        self.send_restart(now, current.what, current.attempts);
     }
     /// T316: once more, then the channels are out of service. §5.5.1.
     pub(super) fn restart_elapsed(&mut self, now: Instant) {
