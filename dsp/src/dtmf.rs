@@ -62,9 +62,10 @@ const WOBBLE: f32 = 0.04;
 const WOBBLE_OVER_NOISE: f32 = 3.2;
 /// Noise does not leave when a key comes: with 80 degrees of freedom in the window, what is left is hardly ever
 /// less than half of what was before. Where it is, something else sounded before, a chord perhaps, and what is
-/// left explains no more than this.
+/// left explains no more than this. Less than a fiftieth of the key cannot be measured.
 const NOISE_STAYS: f32 = 2.0;
 const WOBBLE_OVER_REST: f32 = 1.5;
+const LEFT_MEASURED: f32 = 0.02;
 /// Share of the energy in a key's two tones, leaks and noise included, and of the stronger one's mean power in
 /// its weakest hop, without which the exact test is no use.
 const MAY_BE_SHARE: f32 = 0.7;
@@ -365,7 +366,7 @@ impl<const W: usize> Receivers<W> {
         let allowed = (LEFT_QUIET * keys + LEFT_OVER_NOISE * above_before).min(LEFT_MAX * keys);
         // White noise of energy E in the window moves the peak of a hop by √(E/1536) on the average.
         let noise_peak = (left.max(0.0) / NOISE_TO_PEAK).sqrt();
-        let is_noise = above_before <= NOISE_STAYS * left;
+        let is_noise = above_before <= NOISE_STAYS * left.max(LEFT_MEASURED * keys);
         let over_noise = if is_noise { WOBBLE_OVER_NOISE } else { WOBBLE_OVER_REST };
         let is_steady = fit
             .tones

@@ -62,6 +62,8 @@ const OTHER_MAX_MILLIS: u32 = 200;
 const MARKS_PROVE: usize = 4;
 const CLEAR_SHARE: f32 = 0.88;
 const CLEAR_OTHER_MAX_MILLIS: u32 = 60;
+/// A single tone says nothing before this, and is not worth a count.
+const HEARD_MILLIS_MIN: u32 = 250;
 /// An interrupted tone is known no sooner: the syllables of a voice may come as fast as the fastest of them.
 const INTERRUPTED_MILLIS: u32 = 400;
 
@@ -137,12 +139,11 @@ impl Progress {
                 (self.len, self.sit_stage) = (0, 0);
             }
         }
-        let scene = self.scene.take(frame, tone, is_voice);
+        // Between the tones of a cadence there is no scene.
+        let is_scene = self.len < MARKS_OF_CADENCE;
+        let scene = self.scene.take(frame, tone, is_voice, is_scene);
         self.grow(at_millis, tone);
-        let sound = self.sit_now(tone).or_else(|| self.recount(plans)).or_else(|| {
-            // Between the tones of a cadence there is no scene.
-            scene.filter(|_| self.len < MARKS_OF_CADENCE)
-        })?;
+        let sound = self.sit_now(tone).or_else(|| self.recount(plans)).or(scene)?;
         if self.said == Some(sound) {
             return None;
         }
@@ -230,6 +231,11 @@ impl Progress {
             self.until_recount = frames;
             return None;
         }
+        if let Some(Mark { millis: ..HEARD_MILLIS_MIN, .. }) = self.marks.first()
+            && self.len == 1
+        {
+            return None;
+        }
         let is_clear = self.share >= CLEAR_SHARE && self.other_millis <= CLEAR_OTHER_MAX_MILLIS;
         let is_settled = self.said.is_some_and(|said| plans::CLASSES.contains(&said));
         self.until_recount = if is_settled { RECOUNT_SETTLED_FRAMES } else { RECOUNT_FRAMES };
@@ -313,9 +319,16 @@ fn decide(marks: &[Mark], votes: &Votes) -> Option<Sound> {
         let is_period_over = open.is_pause()
             && open.millis >= PAUSE_MILLIS
             && marks.iter().any(|m| !m.is_pause() && m.millis >= RING_MILLIS_MIN && !m.is_cut);
+        // The next tone comes too soon, or too late, for any other class.
+        let is_ring_alone = busy + vacant <= 0.0
+            && tones_done >= 1
+            && marks.len() >= 3
+            && first.millis >= RING_MILLIS_MIN
+            && !first.is_cut;
         let is_known = is_period_over
+            || is_ring_alone
             || tones_done >= 2
-            || (tone_millis >= LONG_TONE_MILLIS && votes.of(Sound::Dial) < 2.0 * ring)
+            || (tone_millis >= LONG_TONE_MILLIS && votes.of(Sound::Dial) < 4.0 * ring)
             || (tones_done >= 1 && first.is_cut && marks.len() >= 3);
         return is_known.then_some(Sound::Ringback);
     }

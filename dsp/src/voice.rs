@@ -29,6 +29,8 @@ const POWER_MIN: f32 = 5e-6;
 #[derive(Clone, Debug)]
 pub struct Voice {
     minima: [f32; STRETCHES],
+    /// The least of them.
+    past: f32,
     current: f32,
     latest: [f32; SMOOTH],
     frames: u8,
@@ -48,6 +50,7 @@ impl Default for Voice {
     fn default() -> Self {
         Self {
             minima: [f32::MAX; STRETCHES],
+            past: f32::MAX,
             current: f32::MAX,
             latest: [0.0; SMOOTH],
             frames: 0,
@@ -59,7 +62,7 @@ impl Default for Voice {
 impl Voice {
     /// Power of the noise between the words.
     pub fn floor(&self) -> f32 {
-        self.minima.iter().fold(self.current, |a, &b| a.min(b))
+        self.past.min(self.current)
     }
     /// Whether somebody speaks in this frame (or anything else that is louder than the line).
     pub fn take(&mut self, frame: &Frame) -> Activity {
@@ -80,6 +83,7 @@ impl Voice {
             if let Some(first) = self.minima.first_mut() {
                 *first = self.current;
             }
+            self.past = self.minima.iter().fold(f32::MAX, |a, &b| a.min(b));
             (self.current, self.frames) = (mean, 0);
         }
         let is_active = frame.power > POWER_MIN && frame.power > OVER_FLOOR * self.floor();

@@ -87,6 +87,8 @@ pub struct Scene {
     level_db: f32,
     quiet_frames: u32,
     seen: Seen,
+    /// What was said of it.
+    said: Option<Sound>,
 }
 
 /// What was counted since the first sound.
@@ -117,7 +119,7 @@ struct Seen {
 
 impl Default for Scene {
     fn default() -> Self {
-        Self { hz: [0.0; 9], level_db: 0.0, quiet_frames: 0, seen: Seen::NOTHING }
+        Self { hz: [0.0; 9], level_db: 0.0, quiet_frames: 0, seen: Seen::NOTHING, said: None }
     }
 }
 
@@ -128,8 +130,15 @@ fn level_db(power: f32) -> f32 {
 }
 
 impl Scene {
-    /// Takes a look, the tone that sounds in it, and whether it is louder than the line; says what the scene is.
-    pub fn take(&mut self, frame: &Frame, tone: Option<&Tone>, is_voice: bool) -> Option<Sound> {
+    /// Takes a look, the tone that sounds in it, and whether it is louder than the line; says what the scene is,
+    /// once, when it `may_speak`.
+    pub fn take(
+        &mut self,
+        frame: &Frame,
+        tone: Option<&Tone>,
+        is_voice: bool,
+        may_speak: bool,
+    ) -> Option<Sound> {
         let [now, a, b, c, before, d, e, f, _] = self.hz;
         self.hz = [frame.first_hz, now, a, b, c, before, d, e, f];
         let level_db = level_db(frame.power);
@@ -145,7 +154,7 @@ impl Scene {
         } else {
             self.quiet_frames = self.quiet_frames.saturating_add(1);
             if self.quiet_frames > QUIET_FRAMES {
-                self.seen = Seen::NOTHING;
+                (self.seen, self.said) = (Seen::NOTHING, None);
             }
         }
         if self.seen.active == 0 && self.quiet_frames > 0 {
@@ -156,12 +165,16 @@ impl Scene {
         let is_still = is_peak && (newest - oldest).abs() < STILL_HZ;
         let is_steady = is_peak && (newest - recent).abs() < STEADY_HZ;
         self.seen.count(frame, [is_still, is_steady], level_db, moved_db);
-        let sound = self.seen.judge(self.quiet_frames);
-        if sound == Some(None) {
+        let sound = self.seen.judge(self.quiet_frames).filter(|_| may_speak)?;
+        if sound.is_none() {
             // Noise: what comes after it is judged by itself.
             self.seen = Seen::NOTHING;
         }
-        sound.flatten()
+        let is_new = sound.is_some() && sound != self.said;
+        if is_new {
+            self.said = sound;
+        }
+        sound.filter(|_| is_new)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Signals for the tests of the ears: what a line may carry, as closures that give a sample at a time.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod music;
+pub mod sets;
+
 use dsp::ears::{Ears, EarsSettings, Heard, Listen};
 use dsp::g711;
 use dsp::generate::{DtmfSource, Oscillator, ToneSource, ToneSpec};
