@@ -347,3 +347,40 @@ fn bad(method: &str, field: &str, why: &str) -> Refused {
     let refusal = call::Refusal::new(call::RefusalCode::BadValue, method, why);
     Refused::from(refusal).field(field)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each fault and each end comes once, in the order of the clock, and one without an end has none.
+    #[test]
+    fn scheduled_faults_come_and_end_in_the_order_of_the_clock() {
+        let fault = |after_seconds, for_seconds, port| ScheduledFault {
+            after_seconds,
+            for_seconds,
+            board: 0,
+            port: Some(port),
+            fault: toml::Spanned::new(0..0, "cut".to_owned()),
+            value: None,
+        };
+        let schedule = Schedule::new(&[
+            fault(5.5, Some(10.0), 0),
+            fault(1.0, None, 1),
+            fault(7.0, Some(0.5), 2),
+        ]);
+        let order: Vec<_> = schedule
+            .0
+            .iter()
+            .rev()
+            .map(|due| (due.at.as_millis(), due.breaks, due.what.port))
+            .collect();
+        let expected = [
+            (1000, true, Some(1)),
+            (5500, true, Some(0)),
+            (7000, true, Some(2)),
+            (7500, false, Some(2)),
+            (15_500, false, Some(0)),
+        ];
+        assert_eq!(order, expected);
+    }
+}

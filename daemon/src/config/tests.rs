@@ -105,6 +105,26 @@ fn what_cannot_be_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_scheduled_fault_that_cannot_be_is_refused_with_its_line() {
+    let with = |more: &str| {
+        let text = format!("{GOOD}[[emulate.fault]]\nafter_seconds = 5.5\nboard = 0\n{more}\n");
+        (problems(&text), line_with(&text, "fault = \""))
+    };
+    let crc = "port = 1\nfault = \"crc_errors\"\nvalue = 40\nfor_seconds = 10";
+    assert_eq!(with(crc).0, []);
+    for (wrong, words) in [
+        ("fault = \"cut\"", "of a board: frozen_clock"),
+        ("port = 4\nfault = \"cut\"", "no such emulated board or port"),
+        ("port = 0\nfault = \"clock_offset\"\nvalue = 2000.5", "`value` from -1000 to 1000"),
+        ("port = 0\nfor_seconds = -1.0\nfault = \"cut\"", "seconds from 0 on"),
+    ] {
+        let (found, line) = with(wrong);
+        let said = found.iter().any(|p| p.line == line && p.message.contains(words));
+        assert!(said, "{wrong}: {found:?}");
+    }
+}
+
+#[test]
 fn a_wrong_type_and_broken_toml_have_lines_too() {
     let text = GOOD.replacen("capacity = 80", "capacity = \"many\"", 1);
     assert_eq!(problems(&text)[0].line, line_with(&text, "many"));

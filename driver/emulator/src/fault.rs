@@ -240,6 +240,21 @@ impl BitErrors {
 mod tests {
     use super::*;
 
+    /// (20 ppm × 40 s) / 125 µs = 6.4 frames.
+    #[test]
+    fn a_line_with_a_clock_of_its_own_slips_as_often_as_arithmetic_says() {
+        for (line, board, slips) in [
+            (20.0, 0.0, Some(Slip::Skipped)),
+            (0.0, 20.0, Some(Slip::Repeated)),
+            (-10.0, 10.0, Some(Slip::Repeated)),
+            (4.6, 4.6, None),
+        ] {
+            let mut clock = LineClock::new(line);
+            let seen = (0..40_000).filter_map(|_| clock.millisecond(billionths(board)));
+            assert_eq!(seen.collect::<Vec<_>>(), slips.map_or(vec![], |slip| vec![slip; 6]));
+        }
+    }
+
     #[test]
     fn bit_errors_come_at_the_rate_asked_for() {
         for rate in [1e-5, 1e-3, 0.1, 0.5] {

@@ -39,6 +39,9 @@ const EXTENDED_RESET: [u32; 14] = {
     let (low, high) = (regs::EXTENDED_RESET_LOW, regs::EXTENDED_RESET_HIGH);
     [low, low, low, high, low, high, low, high, low, high, low, high, low, high]
 };
+/// Between the end of DMA and that of its addresses: a millisecond that was being transferred is through. Register map
+/// D.4 waits for the next interrupt, and 25 ms more; here the run bits fall at once.
+const STOP_MICROS: u64 = 1000;
 /// Time the framer's reset and its release take. Register map B.7.
 const RESET_MICROS: u64 = 100;
 
@@ -303,15 +306,16 @@ impl<B: Bus> Board<B> {
             }
         }
         self.state = State::Stopped;
-        for (register, value) in [
-            (&regs::DMACTRL, 0),
-            (&regs::INTR, regs::INTR_ACKNOWLEDGE),
-            (&regs::DMACTRL, 0),
-            (&regs::RDADDR, 0),
-            (&regs::WRADDR, 0),
-            (&regs::GPIO, 0),
-            (&regs::LEDS, 0),
-        ] {
+        for (register, value) in
+            [(&regs::DMACTRL, 0), (&regs::INTR, regs::INTR_ACKNOWLEDGE), (&regs::DMACTRL, 0)]
+        {
+            write_board(&self.bus, register, value)?;
+        }
+        // A transfer that was under way may end before its address goes.
+        self.settle(STOP_MICROS)?;
+        for (register, value) in
+            [(&regs::RDADDR, 0), (&regs::WRADDR, 0), (&regs::GPIO, 0), (&regs::LEDS, 0)]
+        {
             write_board(&self.bus, register, value)?;
         }
         let command = self.bus.read(Space::Config, &pci::COMMAND)?;

@@ -220,6 +220,30 @@ mod tests {
         assert!(receiver.is_aligned());
     }
 
+    /// G.732, §5.2: neither all ones nor all zeros are a multiframe; a multiframe with bit Y is one.
+    #[test]
+    fn a_dead_timeslot_16_is_told_by_what_it_carries_and_the_far_ends_alarm_by_bit_y() {
+        let lost = falc::FRS1_TS16LFA;
+        for (octet, alarm) in
+            [(0xFF, lost | falc::FRS1_TS16AIS), (0x00, lost | falc::FRS1_TS16LOS), (0x55, lost)]
+        {
+            let (mut sender, mut receiver) = (Sender::default(), Receiver::default());
+            let mut late = Vec::new();
+            run(&mut sender, &mut receiver, &mut late, &IDLE, 8);
+            assert_eq!(receiver.alarms(), 0);
+            run(&mut sender, &mut receiver, &mut late, &[octet; FRAMES], 8);
+            assert_eq!(receiver.alarms(), alarm, "{octet:#04x}");
+            assert_eq!(receiver.registers, IDLE, "nothing of it is taken");
+            run(&mut sender, &mut receiver, &mut late, &IDLE, 8);
+            assert_eq!(receiver.alarms(), 0, "{octet:#04x}");
+        }
+        let (mut sender, mut receiver) = (Sender::default(), Receiver::default());
+        let mut alarmed = IDLE;
+        alarmed[0] |= falc::XS1_Y;
+        run(&mut sender, &mut receiver, &mut Vec::new(), &alarmed, 8);
+        assert_eq!(receiver.alarms(), falc::FRS1_TS16RA);
+    }
+
     #[test]
     fn speech_in_timeslot_16_is_no_signalling() {
         let mut receiver = Receiver::default();
