@@ -5,9 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use emulator::{DChannel, E1, E1Clock, FarEnd, Link, Loopback, Meeting};
+use exchange::scenario::{Role, Spoken};
 use exchange::{Exchange, Scenario, Voices};
+use signalling::Carrier;
 
-use crate::config::{Clock, Config, FarEndKind};
+use crate::config::{Clock, Config, FarEndKind, Side};
 use crate::paths::Paths;
 
 /// The far ends of all emulated boards, and the networks behind them.
@@ -62,11 +64,47 @@ fn exchanges(
         if spans != wanted {
             bail!("scenario `{name}` has {spans} spans, and {wanted} lead to it");
         }
+        let scenario = as_configured(config, &name, scenario)?;
         let exchange = Exchange::new(scenario, config.emulate.seed, Voices::embedded())
             .with_context(|| format!("scenario `{name}`"))?;
         exchanges.insert(name, exchange);
     }
     Ok(exchanges)
+}
+
+/// The scenario with what the configuration says of its spans, in their order: side and dialect where they are
+/// given; where the scenario is silent, the dialect of the trunk group and the kind of line at the other end.
+fn as_configured(config: &Config, name: &str, mut scenario: Scenario) -> Result<Scenario> {
+    let mut spans = scenario.spans.iter_mut();
+    for board in &config.emulate.board {
+        for (port, span) in board.span.iter().enumerate() {
+            let end = span.far_end.get_ref();
+            if end.scenario.as_deref() != Some(name) {
+                continue;
+            }
+            let Some(span) = spans.next() else { return Ok(scenario) };
+            if let Some(role) = end.role {
+                span.side = match role {
+                    Side::User => Role::User,
+                    Side::Network => Role::Network,
+                };
+            }
+            let opposite = config.opposite(board, port);
+            let group = opposite.and_then(|(_, group)| group);
+            let trunk = group.and_then(|group| group.dialect.as_ref()).map(|it| it.get_ref());
+            let known = if span.dialect.is_none() { trunk } else { None };
+            if let Some(dialect) = end.dialect.as_ref().or(known) {
+                let spoken = Spoken::try_from(dialect.clone()).map_err(anyhow::Error::msg);
+                span.dialect = Some(spoken.with_context(|| format!("scenario `{name}`"))?);
+            }
+            let carrier = opposite.map(|(line, _)| line.carrier());
+            span.line = span.line.or(carrier.map(|carrier| match carrier {
+                Carrier::E1 => exchange::scenario::Line::E1,
+                Carrier::T1 => exchange::scenario::Line::T1,
+            }));
+        }
+    }
+    Ok(scenario)
 }
 
 /// The same with scenarios from elsewhere.
@@ -108,8 +146,11 @@ pub fn build_with(
                 FarEndKind::Dchannel => {
                     let meeting = meeting(end.socket.as_deref(), paths)?;
                     let what = end.socket.clone().unwrap_or_default();
+                    let opposite = config.opposite(board, p);
+                    let d_channel = opposite.and_then(|(line, _)| line.channels.d_channel());
+                    let d_channel = d_channel.unwrap_or(Carrier::E1.d_channel());
                     Box::new(
-                        DChannel::open(meeting)
+                        DChannel::open(meeting, d_channel)
                             .with_context(|| format!("far end `dchannel` at `{what}`"))?,
                     )
                 }
@@ -135,10 +176,17 @@ pub fn build_with(
 /// `listen:PATH` or `connect:PATH`, the path below the root.
 fn meeting(text: Option<&str>, paths: &Paths) -> Result<Meeting> {
     let text = text.unwrap_or_default();
-    Ok(match text.split_once(':') {
+    let meeting = match text.split_once(':') {
         Some((how, path)) => format!("{how}:{}", paths.at(path).display()).parse()?,
         None => text.parse()?,
-    })
+    };
+    // Whoever listens first makes the folder: `emulate` may well be the first process of the house.
+    if let Meeting::Listen(path) = &meeting
+        && let Some(folder) = path.parent()
+    {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    Ok(meeting)
 }
 
 fn scenario_names(config: &Config) -> impl Iterator<Item = String> {

@@ -47,14 +47,27 @@ create table if not exists calls (
     cause integer not null,
     location text not null,
     cleared_by_us integer not null,
+    name text,
+    diverted_from text,
+    diverted_restricted integer,
+    diverted_why text,
     primary key (call, inbound)
 ) strict, without rowid;
 create index if not exists calls_by_start on calls (started_utc_us);
 ";
 
+/// Columns that the first version had not.
+const LATER: [(&str, &str); 4] = [
+    ("name", "text"),
+    ("diverted_from", "text"),
+    ("diverted_restricted", "integer"),
+    ("diverted_why", "text"),
+];
+
 const PUT: &str = "
 insert or replace into calls values
-(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+ ?23, ?24, ?25, ?26)
 ";
 
 enum Order {
@@ -98,6 +111,7 @@ impl Writer {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.execute_batch(TABLE).with_context(|| path.display().to_string())?;
+        add_columns(&connection).with_context(|| path.display().to_string())?;
         let (orders, inbox) = sync_channel(QUEUE_MAX);
         let ending = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&ending);
@@ -138,6 +152,19 @@ impl Drop for Writer {
             tracing::error!("the thread that writes records panicked");
         }
     }
+}
+
+/// A database of an earlier version gets the columns that came later; its records have nothing in them.
+fn add_columns(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("select name from pragma_table_info('calls')")?;
+    let there: Vec<String> =
+        statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    for (name, kind) in LATER {
+        if !there.iter().any(|column| column == name) {
+            connection.execute_batch(&format!("alter table calls add column {name} {kind}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn write_all(connection: &mut Connection, inbox: &Receiver<Order>, ending: &AtomicBool) {
@@ -196,6 +223,10 @@ fn write_group(connection: &mut Connection, group: &[Order]) -> rusqlite::Result
                 r.cause.0,
                 location(r),
                 r.cleared_by_us,
+                r.name,
+                r.diverted.as_ref().map(|d| &d.from.digits),
+                r.diverted.as_ref().map(|d| d.from.shown().is_none()),
+                r.diverted.as_ref().map(|d| d.reason.word()),
             ])?;
         }
     }
@@ -214,7 +245,7 @@ fn location(record: &CallRecord) -> String {
 }
 
 /// The columns of the export, in order.
-const COLUMNS: [&str; 20] = [
+const COLUMNS: [&str; 23] = [
     "call",
     "direction",
     "group",
@@ -235,6 +266,9 @@ const COLUMNS: [&str; 20] = [
     "cause",
     "location",
     "cleared_by_us",
+    "name",
+    "diverted_from",
+    "diverted_why",
 ];
 
 /// Prints the records that began in `from_us..to_us` (UTC, µs) as CSV, oldest first. A restricted caller's number
@@ -271,6 +305,8 @@ pub fn export(path: &Path, from_us: i64, to_us: i64, to: impl io::Write) -> anyh
             _ => String::new(),
         };
         let calling = if row.get(7)? { "restricted".to_owned() } else { text(6)? };
+        let hidden: Option<bool> = row.get(24)?;
+        let diverted = if hidden == Some(true) { "restricted".to_owned() } else { text(23)? };
         csv.write_record([
             text(0)?,
             if inbound { "in" } else { "out" }.to_owned(),
@@ -292,6 +328,9 @@ pub fn export(path: &Path, from_us: i64, to_us: i64, to: impl io::Write) -> anyh
             text(19)?,
             text(20)?,
             if row.get(21)? { "yes" } else { "no" }.to_owned(),
+            text(22)?,
+            diverted,
+            text(25)?,
         ])?;
         count += 1;
     }
@@ -395,6 +434,14 @@ mod tests {
             called: "100".into(),
             calling: "0105551234".into(),
             calling_restricted: number == 2,
+            name: (number == 1).then(|| "Ann \"A\" Lee".into()),
+            diverted: (number == 2).then(|| call::Diversion {
+                from: call::Number {
+                    presentation: call::Presentation::Restricted,
+                    ..call::Number::unknown("4711")
+                },
+                reason: call::DiversionReason::Busy,
+            }),
             started_utc_us: 1_700_000_000_000_000 + i64::from(number) * 1_000_000,
             ended_utc_us: 1_700_000_100_500_000,
             waited_millis: 1500,
@@ -431,9 +478,34 @@ mod tests {
         assert_eq!(
             lines[1],
             "c1.1,in,public,2/17,100,0105551234,2023-11-14T22:13:21.000Z,\
-             2023-11-14T22:15:00.500Z,1500,0,\"sales, east\",,,,,lost_queue,cause 16,16,public_local,no"
+             2023-11-14T22:15:00.500Z,1500,0,\"sales, east\",,,,,lost_queue,cause 16,16,public_local,no,\
+             \"Ann \"\"A\"\" Lee\",,"
         );
         assert!(lines[2].contains(",restricted,"));
+        assert!(lines[2].ends_with(",no,,restricted,busy"), "{}", lines[2]);
+    }
+
+    #[test]
+    fn a_database_without_names_and_diversions_gets_their_columns_and_keeps_its_records() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records.db");
+        let writer = Writer::open(&path).unwrap();
+        writer.put(record(1));
+        drop(writer);
+        // As the first version made it.
+        let other = Connection::open(&path).unwrap();
+        for (name, _) in LATER {
+            other.execute_batch(&format!("alter table calls drop column {name}")).unwrap();
+        }
+        drop(other);
+        let writer = Writer::open(&path).unwrap();
+        writer.put(record(2));
+        drop(writer);
+        let mut out = Vec::new();
+        assert_eq!(export(&path, i64::MIN, i64::MAX, &mut out).unwrap(), 2);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.lines().nth(1).is_some_and(|line| line.ends_with(",no,,,")), "{text}");
+        assert!(text.lines().nth(2).is_some_and(|line| line.ends_with(",restricted,busy")));
     }
 
     /// Whoever looks into the database with a tool of his own holds up neither the call centre nor its end.

@@ -10,6 +10,8 @@ use signalling::ladder::{Ladder, Ladders};
 use signalling::pcap;
 use tdm::Instant;
 
+use crate::media_shell::capture::LEFT_OUT;
+
 /// A call's messages begin so close to the event that tells of it.
 const BESIDE_MILLIS: u64 = 2000;
 
@@ -35,14 +37,24 @@ pub fn run(folder: &Path, call: &str) -> Result<()> {
 
 fn trace(folder: &Path, call: &str) -> Result<Vec<String>> {
     let path = folder.join("calls.jsonl");
-    let text = std::fs::read_to_string(&path).with_context(|| {
+    let text = whole(folder, "calls.jsonl", |octets| {
+        String::from_utf8_lossy(octets).lines().map(str::to_owned).collect()
+    })
+    .with_context(|| {
         format!("{}: is `capture` set in [media], and the call server running?", path.display())
     })?;
     let mut lines = Vec::new();
+    let mut left_out = Vec::new();
     let mut legs = BTreeSet::new();
     let mut places = Vec::new();
-    for event in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+    for event in text.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let data = event.get("data").unwrap_or(&Value::Null);
+        let at = Instant::micros(event.get("at_us").and_then(Value::as_u64).unwrap_or_default());
+        if text_of(&event, "event") == Some(LEFT_OUT) {
+            let words = format!("      capture: {} records are missing here", data["records"]);
+            left_out.push(Line { at, rank: 2, words });
+            continue;
+        }
         let leg = text_of(data, "leg");
         let is_ours = text_of(data, "call") == Some(call)
             || ["leg", "a", "b"]
@@ -52,9 +64,13 @@ fn trace(folder: &Path, call: &str) -> Result<Vec<String>> {
             continue;
         }
         legs.extend(leg.map(str::to_owned));
-        let at = Instant::micros(event.get("at_us").and_then(Value::as_u64).unwrap_or_default());
-        // Where it began; the summary at its end names the place once more.
-        let begins = matches!(text_of(&event, "event"), Some("dialling" | "incoming"));
+        // Where it began, and where anew after it met another call; the summary at its end names the last place
+        // once more.
+        let begins = match text_of(&event, "event") {
+            Some("dialling" | "incoming") => true,
+            Some("moved") => data["glare"] == true,
+            _ => false,
+        };
         let place = data.get("channel").and_then(Value::as_array).map(Vec::as_slice);
         if let Some([span, timeslot]) = place.filter(|_| begins) {
             let number = |value: &Value| value.as_u64().unwrap_or_default();
@@ -69,9 +85,9 @@ fn trace(folder: &Path, call: &str) -> Result<Vec<String>> {
     spans.sort_unstable();
     spans.dedup();
     for span in spans {
-        let file = folder.join(format!("span{span}.pcap"));
-        let octets = std::fs::read(&file).with_context(|| file.display().to_string())?;
-        let ladders = ladders(&octets, &file)?;
+        let name = format!("span{span}.pcap");
+        let ladders = whole(folder, &name, ladders)
+            .with_context(|| format!("{}: no capture", folder.join(&name).display()))?;
         for (at, _, timeslot) in places.iter().filter(|place| place.1 == span) {
             // Others may have had the channel shortly before and after: the nearest is meant.
             let near = ladders.iter().filter_map(|l| Some((apart_micros(l, *at, *timeslot)?, l)));
@@ -82,21 +98,38 @@ fn trace(folder: &Path, call: &str) -> Result<Vec<String>> {
             }));
         }
     }
+    // What the capture lost while the call was there may have been of it.
+    let span = lines.iter().map(|line| line.at).min().zip(lines.iter().map(|line| line.at).max());
+    if let Some((first, last)) = span {
+        lines.extend(left_out.into_iter().filter(|line| first <= line.at && line.at <= last));
+    }
     lines.sort_by_key(|line| (line.at, line.rank));
     let zero = lines.first().map(|line| line.at).unwrap_or_default();
     let seconds = |at: Instant| at.micros_since(zero) as f64 / 1e6;
     Ok(lines.iter().map(|line| format!("{:10.3}  {}", seconds(line.at), line.words)).collect())
 }
 
-fn ladders(octets: &[u8], file: &Path) -> Result<Vec<Ladder>> {
-    let records =
-        pcap::records(octets).with_context(|| format!("{}: no capture", file.display()))?;
+/// What is read of a captured file and of the one that was put aside before it; an error when neither is there.
+fn whole<T>(
+    folder: &Path,
+    name: &str,
+    read: impl Fn(&[u8]) -> Vec<T>,
+) -> Result<Vec<T>, std::io::Error> {
+    let newest = std::fs::read(folder.join(name));
+    let older = std::fs::read(folder.join(format!("{name}.old")));
+    if older.is_err() && newest.is_err() {
+        return newest.map(|_| Vec::new());
+    }
+    Ok([older, newest].into_iter().flatten().flat_map(|octets| read(&octets)).collect())
+}
+
+fn ladders(octets: &[u8]) -> Vec<Ladder> {
     let mut ladders: Option<Ladders> = None;
-    for record in records {
+    for record in pcap::records(octets).into_iter().flatten() {
         let ladders = ladders.get_or_insert_with(|| Ladders::new(record.side));
         ladders.frame(record.at, record.sent, record.frame);
     }
-    Ok(ladders.map(|ladders| ladders.calls().to_vec()).unwrap_or_default())
+    ladders.map(|ladders| ladders.calls().to_vec()).unwrap_or_default()
 }
 
 /// How far the beginning of these messages lies from `at`, when they are of a call on `timeslot` and that is near.
@@ -111,6 +144,14 @@ fn text_of<'a>(data: &'a Value, key: &str) -> Option<&'a str> {
     data.get(key).and_then(Value::as_str)
 }
 
+/// A number's digits; those that may not be shown are not, here either.
+fn digits_of(number: &Value) -> &str {
+    match number.get("presentation").is_some_and(|p| p != "allowed") {
+        true => "withheld",
+        false => text_of(number, "digits").unwrap_or_default(),
+    }
+}
+
 /// `answered`, `tone class ringback` …: the event's name and what it says beside who it is about.
 fn in_words(event: &Value, data: &Value) -> String {
     let mut words = text_of(event, "event").unwrap_or("event").replace('_', " ");
@@ -119,15 +160,18 @@ fn in_words(event: &Value, data: &Value) -> String {
         let is_identity =
             matches!(key.as_str(), "leg" | "call" | "operation" | "group") || key.ends_with("_us");
         let is_empty = value.is_null() || value.as_bool() == Some(false);
-        if is_identity || is_empty || value.as_object().is_some_and(|o| !o.contains_key("digits")) {
+        if is_identity || is_empty {
             continue;
         }
-        // Numbers that may not be shown are not, here either.
-        let hidden = value.get("presentation").is_some_and(|p| p != "allowed");
-        let said = match value.get("digits").and_then(Value::as_str) {
-            Some(_) if hidden => "withheld".to_owned(),
-            Some(digits) => digits.to_owned(),
-            None => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+        if let Some(from) = data.get(key).and_then(|value| value.get("from")) {
+            let reason = text_of(value, "reason").unwrap_or("unknown");
+            words.push_str(&format!(" {key} from {} ({reason})", digits_of(from)));
+            continue;
+        }
+        let said = match value {
+            Value::Object(it) if it.contains_key("digits") => digits_of(value).to_owned(),
+            Value::Object(_) => continue,
+            _ => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
         };
         words.push_str(&format!(" {} {said}", key.replace('_', " ")));
     }
@@ -144,45 +188,107 @@ mod tests {
     use signalling::Side;
     use tdm::{Frame, SpanId};
 
+    fn setup(timeslot: u8) -> [u8; 15] {
+        [8, 2, 0, timeslot, 5, 4, 3, 0x80, 0x90, 0xA3, 0x18, 3, 0xA9, 0x83, 0x80 | timeslot]
+    }
+    fn frame(ns: u8, network: bool, message: &[u8]) -> Frame {
+        let header = [u8::from(network) << 1, 1, ns << 1, 0];
+        Frame::new(&[&header[..], message].concat()).expect("fits")
+    }
+    fn leg(number: u32) -> LegId {
+        LegId { instance: 1, number }
+    }
+    fn dialling(number: u32, channel: (u8, u8)) -> CallEvent {
+        let operation = call::OperationId { instance: 1, number };
+        let call = CallId { instance: 1, number };
+        CallEvent::Dialling { operation, leg: leg(number), call, channel }
+    }
+    /// The writer is another thread: it is there when it is there.
+    fn traced(folder: &Path, call: &str, lines: usize) -> Vec<String> {
+        loop {
+            match trace(folder, call) {
+                Ok(told) if told.len() >= lines => return told,
+                _ => std::thread::yield_now(),
+            }
+        }
+    }
+
+    /// A call that met another on its channel is told on both channels; what is missing is said; a file that was
+    /// put aside still counts.
+    #[test]
+    fn a_call_that_was_sent_anew_is_followed_from_channel_to_channel() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let span = SpanId::new(0).expect("a span");
+        let mut capture =
+            Capture::start(folder.path(), BTreeMap::from([(span, Side::User)])).expect("it starts");
+        let at = Instant::millis;
+        capture.frame(at(1000), span, true, frame(0, false, &setup(31)));
+        capture.event(at(1000), &dialling(1, (1, 31)));
+        capture.frame(
+            at(1100),
+            span,
+            false,
+            frame(0, true, &[8, 2, 0x80, 31, 0x5A, 8, 2, 0x82, 0xAC]),
+        );
+        capture.frame(at(1100), span, true, frame(1, false, &setup(9)));
+        capture.event(at(1100), &CallEvent::Moved { leg: leg(1), channel: (1, 9), glare: true });
+        capture.left_out += 3;
+        capture.frame(at(1300), span, false, frame(1, true, &[8, 2, 0x80, 9, 7]));
+        capture.event(at(1300), &CallEvent::Answered { leg: leg(1) });
+        let before = traced(folder.path(), "c1.1", 8);
+        for name in ["calls.jsonl", "span1.pcap"] {
+            let path = folder.path().join(name);
+            std::fs::rename(&path, path.with_file_name(format!("{name}.old")))
+                .expect("it is there");
+        }
+        assert_eq!(traced(folder.path(), "c1.1", 8), before);
+        let expected = [
+            "     0.000  -->   SETUP on 31 and no other",
+            "     0.000        dialling channel [1,31]",
+            "     0.100  <--   RELEASE COMPLETE cause 44 (PublicLocal)",
+            "     0.100  -->   SETUP on 9 and no other",
+            "     0.100        moved channel [1,9] glare true",
+            "     0.300  <--   CONNECT",
+            "     0.300        answered",
+            "     0.300        capture: 3 records are missing here",
+        ];
+        assert_eq!(before, expected);
+    }
+
+    #[test]
+    fn who_is_withheld_is_withheld_here_too_and_a_diversion_is_told() {
+        let event: Value = serde_json::json!({"event": "incoming"});
+        let data = serde_json::json!({
+            "leg": "l1.1", "calling": {"digits": "5551", "presentation": "restricted"},
+            "called": {"digits": "8001"}, "name": "Lin",
+            "diverted": {"from": {"digits": "4711"}, "reason": "busy"},
+        });
+        let words = in_words(&event, &data);
+        assert_eq!(
+            words,
+            "incoming called 8001 calling withheld diverted from 4711 (busy) name Lin"
+        );
+    }
+
     /// What the capture writes, the trace reads: one call among others, in the order of time.
     #[test]
     fn a_call_is_followed_from_its_setup_to_its_end_and_others_are_left_out() {
-        let folder = std::env::temp_dir().join(format!("trunkline-trace-{}", std::process::id()));
+        let folder = tempfile::tempdir().expect("a folder");
         let span = SpanId::new(0).expect("a span");
         let mut capture =
-            Capture::start(&folder, BTreeMap::from([(span, Side::User)])).expect("it starts");
-        let frame = |ns: u8, network: bool, message: &[u8]| {
-            let header = [u8::from(network) << 1, 1, ns << 1, 0];
-            Frame::new(&[&header[..], message].concat()).expect("fits")
-        };
-        let setup = |timeslot: u8| {
-            [8, 2, 0, timeslot, 5, 4, 3, 0x80, 0x90, 0xA3, 0x18, 3, 0xA9, 0x83, 0x80 | timeslot]
-        };
-        let (leg, call) =
-            (|n| LegId { instance: 1, number: n }, |n| CallId { instance: 1, number: n });
+            Capture::start(folder.path(), BTreeMap::from([(span, Side::User)])).expect("it starts");
         // Another call had the channel half a second before.
         capture.frame(Instant::millis(1500), span, true, frame(0, false, &setup(2)));
         capture.frame(Instant::millis(1600), span, true, frame(1, false, &[8, 2, 0, 2, 0x5A]));
         for n in 1..=2 {
             let at = Instant::seconds(u64::from(n));
-            let operation = call::OperationId { instance: 1, number: n };
-            let channel = (1, n as u8);
-            let dialling = CallEvent::Dialling { operation, leg: leg(n), call: call(n), channel };
             capture.frame(at, span, true, frame(n as u8 + 1, false, &setup(n as u8)));
-            capture.event(at, &dialling);
+            capture.event(at, &dialling(n, (1, n as u8)));
         }
         let later = Instant::millis(2500);
         capture.frame(later, span, false, frame(0, true, &[8, 2, 0x80, 2, 7]));
         capture.event(later, &CallEvent::Answered { leg: leg(2) });
-        let wanted = call(2).to_string();
-        let told = loop {
-            // The writer is another thread: it is there when it is there.
-            match trace(&folder, &wanted) {
-                Ok(told) if told.len() >= 4 => break told,
-                _ => std::thread::yield_now(),
-            }
-        };
-        std::fs::remove_dir_all(&folder).expect("it was there");
+        let told = traced(folder.path(), "c1.2", 4);
         let expected = [
             "     0.000  -->   SETUP on 2 and no other",
             "     0.000        dialling channel [1,2]",

@@ -1,6 +1,6 @@
 //! What the call centre wants done.
 
-use call::{CallCommand, CallId, Cause, Location, Outcome, Refusal};
+use call::{CallCommand, CallId, Cause, Diversion, Location, Outcome, Refusal};
 use serde::{Deserialize, Serialize};
 use tdm::Instant;
 
@@ -150,6 +150,12 @@ pub struct CallRecord {
     pub calling: String,
     /// The caller's number may not be shown.
     pub calling_restricted: bool,
+    /// The caller's name, when it may be shown.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// From where the call was sent on to us.
+    #[serde(default)]
+    pub diverted: Option<Diversion>,
     /// When it reached us, or was dialled.
     pub started_utc_us: i64,
     /// When it was over.

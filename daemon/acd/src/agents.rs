@@ -127,6 +127,7 @@ impl Acd {
                 group: self.settings.agent_group.clone(),
                 called: self.extension(name),
                 calling: None,
+                name: None,
                 call: None,
                 no_answer_millis: self.settings.sign_in_ring_millis,
                 on_person: None,

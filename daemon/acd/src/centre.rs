@@ -132,13 +132,17 @@ impl Acd {
 
     fn media(&mut self, event: CallEvent) {
         match event {
-            CallEvent::Incoming { leg, call, group, channel, called, calling } => {
+            CallEvent::Incoming { leg, call, group, channel, called, calling, name, diverted } => {
                 self.incoming(call, leg, group, Some(channel), called, calling);
+                self.brought(call, name, diverted);
             }
+            CallEvent::Named { leg, name } => self.named(leg, name),
             CallEvent::Refused { call, group, called, calling, cause } => {
                 self.refused(call, &group, &called, calling.as_ref(), cause);
             }
-            CallEvent::Dialling { leg, channel, .. } => self.dialling(leg, channel),
+            CallEvent::Dialling { leg, channel, .. } | CallEvent::Moved { leg, channel, .. } => {
+                self.dialling(leg, channel);
+            }
             CallEvent::Answered { leg } => self.leg_answered(leg),
             CallEvent::Verdict { leg, verdict, reason, acted, .. } => {
                 self.verdict(leg, verdict, reason, acted);

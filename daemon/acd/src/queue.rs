@@ -204,6 +204,7 @@ impl Acd {
         let Some(visit) = self.state.visits.get(&call) else { return };
         let Stage::Queued { node, .. } = visit.stage.clone() else { return };
         let (caller, calling, sound) = (visit.leg, visit.calling.clone(), visit.sound);
+        let name = visit.name.clone();
         if let Some(visit) = self.state.visits.get_mut(&call) {
             visit.agent = Some(agent.clone());
         }
@@ -226,6 +227,7 @@ impl Acd {
             group: self.settings.agent_group.clone(),
             called: self.extension(&agent),
             calling,
+            name,
             call: Some(call),
             no_answer_millis: self.settings.ring_millis,
             on_person: None,

@@ -1,7 +1,9 @@
 //! What the call centre remembers: plain data, fit for a snapshot, changed only through tables that know what
 //! was touched.
 
-use call::{CallCommand, CallId, Cause, LegId, Location, Number, OperationId, Outcome, Summary};
+use call::{
+    CallCommand, CallId, Cause, Diversion, LegId, Location, Number, OperationId, Outcome, Summary,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::losses::{Counts, HourCounts};
@@ -249,6 +251,12 @@ pub struct Visit {
     pub called: Number,
     /// Who called.
     pub calling: Option<Number>,
+    /// The caller's name, when it may be shown.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// From where the call was sent on to us.
+    #[serde(default)]
+    pub diverted: Option<Diversion>,
     /// The flow it goes through.
     pub flow: String,
     /// How far it has come.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use call::{
-    Accepted, CallCommand, CallId, Cause, Direction, Disposition, Fallback, LegId, Location,
-    Number, Presentation, Refusal, RefusalCode, Summary,
+    Accepted, CallCommand, CallId, Cause, Direction, Disposition, Diversion, Fallback, LegId,
+    Location, Number, Presentation, Refusal, RefusalCode, Summary,
 };
 
 use crate::Acd;
@@ -49,6 +49,27 @@ impl Acd {
         }
     }
 
+    /// What else a call brought along.
+    pub(crate) fn brought(
+        &mut self,
+        call: CallId,
+        name: Option<String>,
+        diverted: Option<Diversion>,
+    ) {
+        if let Some(visit) = self.state.visits.get_mut(&call) {
+            (visit.name, visit.diverted) = (name, diverted);
+        }
+    }
+
+    /// The caller's name came after the call.
+    pub(crate) fn named(&mut self, leg: LegId, name: String) {
+        if let Some(Role::Caller(call)) = self.role(leg)
+            && let Some(visit) = self.state.visits.get_mut(&call)
+        {
+            visit.name = Some(name);
+        }
+    }
+
     pub(crate) fn new_visit(
         &self,
         leg: LegId,
@@ -62,6 +83,8 @@ impl Acd {
             channel: None,
             called,
             calling,
+            name: None,
+            diverted: None,
             flow: String::new(),
             stage: Stage::Arriving,
             arrived_us: self.now_us(),
@@ -222,6 +245,8 @@ impl Acd {
             inbound: true,
             calling_restricted: restricted(visit.calling.as_ref()),
             calling: visit.calling.map(|n| n.digits).unwrap_or_default(),
+            name: visit.name,
+            diverted: visit.diverted,
             group: visit.group,
             channel: visit.channel,
             called: visit.called.digits,
@@ -300,6 +325,8 @@ impl Acd {
                 called: called.digits.clone(),
                 calling: calling.map(|n| n.digits.clone()).unwrap_or_default(),
                 calling_restricted: restricted(calling),
+                name: None,
+                diverted: None,
                 started_utc_us: self.utc_us(now),
                 ended_utc_us: self.utc_us(now),
                 waited_millis: 0,
@@ -353,6 +380,8 @@ impl Acd {
                 called: summary.called.digits.clone(),
                 calling: summary.calling.as_ref().map(|n| n.digits.clone()).unwrap_or_default(),
                 calling_restricted: restricted(summary.calling.as_ref()),
+                name: None,
+                diverted: None,
                 started_utc_us: self.utc_us(now.saturating_sub(held_us)),
                 ended_utc_us: self.utc_us(now),
                 waited_millis: 0,

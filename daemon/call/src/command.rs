@@ -84,6 +84,10 @@ pub struct Dial {
     /// Who calls; the group's own number when absent.
     #[serde(default)]
     pub calling: Option<Number>,
+    /// The caller's name, for the display of the called telephone; sent where the dialect has it. A withheld
+    /// number takes it along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The call it belongs to; a new one when absent.
     #[serde(default)]
     pub call: Option<CallId>,

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, Cause, Disposition, LegId, Location, Number, OperationId, Outcome};
+use crate::{CallId, Cause, Disposition, Diversion, LegId, Location, Number, OperationId, Outcome};
 
 /// Who began a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -163,11 +163,22 @@ pub enum CallEvent {
         channel: (u8, u8),
         called: Number,
         calling: Option<Number>,
+        /// The caller's name, when it came with the call and may be shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// From where the call was sent on, when it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        diverted: Option<Diversion>,
     },
+    /// The name of the caller of an incoming leg, which came after the call.
+    Named { leg: LegId, name: String },
     /// An incoming call was refused by us at the door; it had no leg for a controller.
     Refused { call: CallId, group: String, called: Number, calling: Option<Number>, cause: Cause },
     /// An outgoing leg has a channel and was sent.
     Dialling { operation: OperationId, leg: LegId, call: CallId, channel: (u8, u8) },
+    /// A leg has another channel than before: the far end chose so, or (`glare`) the call met another on its channel
+    /// and was sent anew.
+    Moved { leg: LegId, channel: (u8, u8), glare: bool },
     /// The far end reports progress; `in_band`: there is something to hear.
     Progressed { leg: LegId, progress: Progress, in_band: bool, cause: Option<Cause> },
     /// Early media was classified. Never an answer.

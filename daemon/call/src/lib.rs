@@ -5,6 +5,7 @@
 
 mod cause;
 mod command;
+mod diversion;
 mod event;
 mod id;
 mod number;
@@ -16,6 +17,7 @@ pub use cause::{Cause, Location};
 pub use command::{
     CallCommand, Dial, Fallback, OnPerson, Otherwise, PlayItem, StopOn, TransferKind,
 };
+pub use diversion::{Diversion, DiversionReason};
 pub use event::{
     CallEvent, ChannelState, CollectEnd, Direction, PlayEnd, Progress, Summary, ToneClass, Verdict,
 };

@@ -3,7 +3,7 @@
 mod check;
 
 use serde::{Deserialize, Serialize};
-use signalling::Side;
+use signalling::{Carrier, Dialect, Side};
 use tdm::{Law, Rng};
 
 /// A scenario file.
@@ -75,11 +75,10 @@ impl From<Role> for Side {
 }
 
 /// The law of a line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum LineLaw {
-    #[default]
     A,
     Mu,
 }
@@ -93,6 +92,44 @@ impl From<LineLaw> for Law {
     }
 }
 
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Line {
+    E1,
+    T1,
+}
+
+impl From<Line> for Carrier {
+    fn from(line: Line) -> Self {
+        match line {
+            Line::E1 => Self::E1,
+            Line::T1 => Self::T1,
+        }
+    }
+}
+
+/// A dialect of Q.931, written by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Spoken(pub Dialect);
+
+impl TryFrom<String> for Spoken {
+    type Error = String;
+    fn try_from(name: String) -> Result<Self, String> {
+        let known = || Dialect::ALL.map(|dialect| dialect.name).join(", ");
+        let found = Dialect::by_name(&name).map(Self);
+        found.ok_or_else(|| format!("no dialect `{name}`: {}", known()))
+    }
+}
+
+impl From<Spoken> for String {
+    fn from(spoken: Spoken) -> Self {
+        spoken.0.name.to_owned()
+    }
+}
+
 /// One span of the far side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,9 +138,30 @@ pub struct Span {
     pub kind: SpanKind,
     /// Which side the far end is.
     pub side: Role,
+    /// How Q.931 is spoken on it; EuroISDN when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Spoken>,
+    /// What the line is; what the dialect is usually spoken on when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<Line>,
+    /// How it is companded; the line's usual law when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub law: Option<LineLaw>,
+}
+
+impl Span {
+    /// How Q.931 is spoken on it.
+    pub fn spoken(&self) -> Dialect {
+        self.dialect.map_or(Dialect::EURO_ISDN, |spoken| spoken.0)
+    }
+    /// What the line is.
+    pub fn carrier(&self) -> Carrier {
+        self.line.map_or(self.spoken().carrier, Carrier::from)
+    }
     /// How it is companded.
-    #[serde(default)]
-    pub law: LineLaw,
+    pub fn companding(&self) -> Law {
+        self.law.map_or(self.carrier().law(), Law::from)
+    }
 }
 
 /// How calls come.

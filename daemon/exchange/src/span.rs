@@ -7,7 +7,7 @@ use call::{Number, NumberType, Presentation, Screening};
 use signalling::pri::Interface;
 use signalling::{
     ChannelWish, Clearing, Event, IncomingCall, InterfaceOutput, LegKey, Order, Outgoing,
-    PriSettings, Timeslots,
+    PriSettings, ServiceStatus, Timeslots,
 };
 use tdm::hdlc::{Decoder, Encoder};
 use tdm::{Block, Frame, Instant, Law, Timeslot};
@@ -21,8 +21,6 @@ use crate::scenario::{self, SpanKind};
 use crate::subscriber::Subscriber;
 use crate::telephone::Telephone;
 
-/// The D-channel of an E1. ETS 300 011.
-const D_CHANNEL: usize = 16;
 /// A channel rests so long after a call before a caller gets it, as long as others are free.
 const GUARD_MILLIS: u64 = 100;
 
@@ -50,6 +48,7 @@ pub struct Span {
     number: u8,
     kind: SpanKind,
     law: Law,
+    d_channel: Timeslot,
     interface: Interface,
     encoder: Encoder,
     decoder: Decoder,
@@ -77,8 +76,11 @@ impl Span {
         Self {
             number,
             kind: span.kind,
-            law: span.law.into(),
-            interface: Interface::new(PriSettings::e1(span.side.into())),
+            law: span.companding(),
+            d_channel: span.carrier().d_channel(),
+            interface: Interface::new(
+                PriSettings::new(span.side.into(), span.spoken()).over(span.carrier()),
+            ),
             encoder: Encoder::new(),
             decoder: Decoder::new(),
             backlog: VecDeque::new(),
@@ -191,9 +193,8 @@ impl Span {
     }
 
     fn listen_to_d_channel(&mut self, now: Instant, sent: &Block) {
-        let Some(d_channel) = Timeslot::new(D_CHANNEL) else { return };
-        let frames = &mut self.received;
-        self.decoder.push(&sent.timeslot(d_channel), |octets| frames.extend(Frame::new(octets)));
+        let (frames, octets) = (&mut self.received, sent.timeslot(self.d_channel));
+        self.decoder.push(&octets, |octets| frames.extend(Frame::new(octets)));
         for frame in std::mem::take(&mut self.received) {
             self.interface.handle_frame(now, frame.octets());
             self.drain();
@@ -201,7 +202,6 @@ impl Span {
     }
 
     fn speak_on_d_channel(&mut self, received: &mut Block) {
-        let Some(d_channel) = Timeslot::new(D_CHANNEL) else { return };
         while let Some(frame) = self.backlog.front() {
             if !self.encoder.push(frame) {
                 break;
@@ -210,7 +210,7 @@ impl Span {
         }
         let mut octets = [0; tdm::SAMPLES];
         self.encoder.octets(&mut octets);
-        received.set_timeslot(d_channel, octets);
+        received.set_timeslot(self.d_channel, octets);
     }
 
     fn order(&mut self, now: Instant, order: Order) {
@@ -329,9 +329,11 @@ impl Span {
             Event::Restarted { timeslot: Some(timeslot) } => {
                 self.failed = self.failed.with(timeslot, false);
             }
-            // Nobody here shows names, and the scenario's dialect has no maintenance messages.
+            Event::Service { timeslot, status } => {
+                self.failed = self.failed.with(timeslot, status != ServiceStatus::InService);
+            }
+            // Nobody here has a display; a call that was never one, or fails, ends by its other events.
             Event::Named { .. }
-            | Event::Service { .. }
             | Event::Refused { .. }
             | Event::Failed { .. }
             | Event::RestartUnanswered { .. } => {}

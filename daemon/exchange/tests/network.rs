@@ -7,16 +7,18 @@ use call::{Cause, Number};
 use dsp::g711;
 use dsp::generate::Oscillator;
 use emulator::FarEnd;
+use exchange::scenario::{Numbers, Spoken};
 use exchange::{
     CallTruth, Exchange, Offering, PartyKind, Scenario, Standing, SubscriberKind, Truth, Voices,
 };
 use signalling::pri::Interface;
-use signalling::{ChannelWish, Event, InterfaceOutput, LegKey, Order, Outgoing, PriSettings, Side};
+use signalling::{
+    ChannelWish, Dialect, Event, InterfaceOutput, LegKey, Order, Outgoing, PriSettings, Side,
+};
 use tdm::hdlc::{Decoder, Encoder};
 use tdm::{Block, Frame, Instant, Law, SampleTime, Timeslot};
 
 const PBX: usize = 3;
-const D_CHANNEL: usize = 16;
 
 /// A channel: span from 0, timeslot.
 type Place = (usize, usize);
@@ -24,6 +26,8 @@ type Place = (usize, usize);
 /// Our side of one span's D-channel.
 struct Port {
     interface: Interface,
+    d_channel: Timeslot,
+    law: Law,
     encoder: Encoder,
     decoder: Decoder,
     backlog: VecDeque<Frame>,
@@ -33,9 +37,17 @@ struct Port {
 }
 
 impl Port {
-    fn new(side: Side) -> Self {
+    /// The end that faces this one.
+    fn facing(span: &exchange::scenario::Span) -> Self {
+        let side = match Side::from(span.side) {
+            Side::Network => Side::User,
+            Side::User => Side::Network,
+        };
+        let settings = PriSettings::new(side, span.spoken()).over(span.carrier());
         Self {
-            interface: Interface::new(PriSettings::e1(side)),
+            interface: Interface::new(settings),
+            d_channel: span.carrier().d_channel(),
+            law: span.companding(),
             encoder: Encoder::new(),
             decoder: Decoder::new(),
             backlog: VecDeque::new(),
@@ -112,11 +124,9 @@ struct House {
 
 impl House {
     fn new(scenario: Scenario, seed: u64) -> Self {
+        let ports = scenario.spans.iter().map(Port::facing).collect();
         let exchange = Exchange::new(scenario, seed, Voices::embedded()).expect("a network");
         let lines = exchange.far_ends();
-        let ports = (0..lines.len())
-            .map(|span| Port::new(if span == PBX { Side::Network } else { Side::User }))
-            .collect();
         Self {
             heard: vec![Block::idle(Law::A); lines.len()],
             exchange,
@@ -153,11 +163,11 @@ impl House {
 
     fn millisecond(&mut self) {
         let at = SampleTime::millis(self.now);
-        let prompt: [u8; 8] =
-            core::array::from_fn(|_| g711::encode_f32(Law::A, 0.1 * self.prompt.next_sample()));
+        let prompt: [f32; 8] = core::array::from_fn(|_| 0.1 * self.prompt.next_sample());
         let before = self.heard.clone();
         for span in 0..self.lines.len() {
-            let mut sent = Block::idle(Law::A);
+            let Port { law, d_channel, .. } = self.ports[span];
+            let mut sent = Block::idle(law);
             for leg in self.legs.iter().filter(|leg| leg.place.0 == span) {
                 let slot = Timeslot::new(leg.place.1).expect("a timeslot");
                 match (self.from.get(&leg.place), &leg.purpose) {
@@ -169,7 +179,7 @@ impl House {
                     (None, Use::Caller { since, key })
                         if leg.is_answered && *key != Some(b'1') && self.now < since + 2000 =>
                     {
-                        sent.set_timeslot(slot, prompt);
+                        sent.set_timeslot(slot, prompt.map(|it| g711::encode_f32(law, it)));
                     }
                     _ => {}
                 }
@@ -180,8 +190,8 @@ impl House {
             }
             let mut octets = [0; 8];
             port.encoder.octets(&mut octets);
-            sent.set_timeslot(Timeslot::new(D_CHANNEL).expect("16"), octets);
-            let mut received = Block::idle(Law::A);
+            sent.set_timeslot(d_channel, octets);
+            let mut received = Block::idle(law);
             self.lines[span].millisecond(at, &sent, &mut received);
             self.heard[span] = received;
             self.hear_d_channel(span);
@@ -194,7 +204,7 @@ impl House {
         let now = Instant::millis(self.now);
         let (mut frames, mut events) = (Vec::new(), Vec::new());
         let port = &mut self.ports[span];
-        let octets = self.heard[span].timeslot(Timeslot::new(D_CHANNEL).expect("16"));
+        let octets = self.heard[span].timeslot(port.d_channel);
         port.decoder.push(&octets, |frame| frames.push(frame.to_vec()));
         if self.now == 0 {
             port.interface.order(now, Order::Line { up: true });
@@ -358,8 +368,8 @@ impl House {
 
     fn call(&mut self, number: &str, spans: &[usize], calling: Option<&str>, purpose: Use) -> bool {
         let found = spans.iter().find_map(|&span| {
-            let channels = (1..32).rev().filter(|&t| t != D_CHANNEL);
-            let busy = &self.ports[span].busy;
+            let Port { interface, busy, .. } = &self.ports[span];
+            let channels = interface.settings().channels.iter().rev().map(|t| t.index());
             channels.filter(|&t| !busy[t]).map(|t| (span, t)).next()
         });
         let Some(place) = found else { return false };
@@ -384,7 +394,7 @@ impl House {
             calling: calling.map(Number::unknown),
             name: None,
             redirecting: None,
-            law: Law::A,
+            law: self.ports[place.0].law,
         };
         self.order(place.0, Order::Call(outgoing));
         true
@@ -454,7 +464,8 @@ impl House {
         for place in listening {
             let octets = self.heard[place.0].timeslot(Timeslot::new(place.1).expect("a timeslot"));
             let block = self.keys.entry(place).or_default();
-            block.extend(octets.iter().map(|&octet| g711::A_TO_F32[usize::from(octet)]));
+            let heard = g711::linear(self.ports[place.0].law);
+            block.extend(octets.iter().map(|&octet| heard[usize::from(octet)]));
             if block.len() < 160 {
                 continue;
             }
@@ -704,6 +715,45 @@ fn both_sides_taking_the_same_channels_at_once_lose_no_call() {
     assert_eq!(truth.inbound.offered, house.notes.offered);
     assert_eq!(truth.outbound.dialled, dialled);
     assert_eq!(house.notes.dialled, dialled);
+}
+
+/// Each dialect on the line it is usual on: channels and D-channel where that line has them, in its law.
+#[test]
+fn the_network_speaks_every_dialect_and_each_call_each_way_ends_as_it_should() {
+    for dialect in Dialect::ALL {
+        let mut scenario = quiet();
+        scenario.spans.truncate(1);
+        scenario.spans[0].dialect = Some(Spoken(dialect));
+        scenario.callers.information_percent = 100;
+        scenario.callers.leave_in_ivr_percent = 0;
+        let burst = exchange::scenario::Burst { at_millis: 0, calls: 5, within_millis: 500 };
+        scenario.callers.bursts = vec![burst];
+        let is = |digit: char, is| {
+            let number = |last| format!("1390000000{digit}{last}");
+            Numbers { from: number(0), to: number(9), is }
+        };
+        scenario.subscribers.numbers = vec![
+            is('1', SubscriberKind::Busy),
+            is('2', SubscriberKind::Vacant),
+            is('3', SubscriberKind::Person),
+        ];
+        let mut house = House::start(scenario, 3);
+        for number in ["139000000010", "139000000020", "139000000030"] {
+            assert!(house.dial(number, &[0]), "{}", dialect.name);
+        }
+        let name = dialect.name;
+        house.run_until(name, 30_000, |house| {
+            house.truth().inbound.served == 5 && house.notes.outbound_answered == 1
+        });
+        house.run_until(name, 30_000, |house| house.legs.is_empty());
+        closes(&house.truth());
+        assert_eq!(house.notes.causes, BTreeMap::from([(1, 1), (17, 1)]), "{name}");
+        assert_eq!((house.notes.offered, house.notes.served), (5, 5), "{name}");
+        assert_eq!(house.failed_frames, 0, "{name}");
+        let highest = house.exchange.calls().iter().filter_map(|call| call.timeslot).max();
+        let last = dialect.carrier.channels().iter().next_back().map(|t| t.index() as u8);
+        assert_eq!(highest, last, "{name}: our calls are hunted from above");
+    }
 }
 
 #[test]

@@ -14,6 +14,8 @@ use crate::outcome::Note;
 
 /// Digits a number may have.
 const DIGITS_MAX: usize = 32;
+/// Octets a caller's name may have; what a dialect has no room for is left off on the line.
+const NAME_OCTETS_MAX: usize = 80;
 
 impl Media {
     pub(crate) fn dial(&mut self, dial: Dial) -> Result<Accepted, Refusal> {
@@ -22,6 +24,7 @@ impl Media {
         let operation = self.begin_operation(leg, OperationKind::Dial);
         if let Some(new) = self.legs.get_mut(&leg) {
             new.dialled.operation = Some(operation);
+            new.dialled.name = dial.name;
             new.dialled.on_person = dial.on_person;
             new.promised = dial.bridge;
         }
@@ -35,6 +38,10 @@ impl Media {
 
     fn check_dial(&self, dial: &Dial) -> Result<(), Refusal> {
         self.timer_value("no_answer_millis", dial.no_answer_millis)?;
+        if dial.name.as_ref().is_some_and(|name| name.len() > NAME_OCTETS_MAX) {
+            let what = format!("a name has at most {NAME_OCTETS_MAX} octets");
+            return Err(limit("name", NAME_OCTETS_MAX as u64, what));
+        }
         if dial.on_person.is_some() && dial.bridge.is_some() {
             let what = "a call is bridged at the answer or after the verdict, not both";
             return Err(bad_value("bridge", String::from(what)));
@@ -254,7 +261,7 @@ impl Media {
             },
             called,
             calling,
-            name: None,
+            name: leg.dialled.name.clone(),
             redirecting: None,
             law: span.law,
         });
@@ -311,6 +318,7 @@ impl Media {
         leg.dialled.collisions = collisions;
         self.counters.glare_retries += 1;
         self.order_call(id);
+        self.event(CallEvent::Moved { leg: id, channel: place(channel), glare: true });
         true
     }
 

@@ -1,6 +1,9 @@
 //! Incoming calls: who is let in, who is refused at the door, and how those inside are rung for and answered.
 
-use call::{Accepted, CallEvent, Cause, ChannelState, Direction, LegId, Refusal};
+use call::{
+    Accepted, CallEvent, Cause, ChannelState, Direction, Diversion, DiversionReason, LegId, Number,
+    Presentation, Refusal,
+};
 use signalling::{IncomingCall, Order};
 use tdm::Channel;
 
@@ -33,6 +36,11 @@ impl Door {
     }
 }
 
+/// Whether a caller does not want to be known.
+pub(crate) fn is_withheld(calling: Option<&Number>) -> bool {
+    calling.is_some_and(|number| number.presentation == Presentation::Restricted)
+}
+
 impl Media {
     /// SETUP came in.
     pub(crate) fn incoming(&mut self, span: usize, mut incoming: IncomingCall) {
@@ -46,6 +54,9 @@ impl Media {
             let numbers = &group.settings.numbers;
             incoming.called = numbers.called_in.apply(&incoming.called);
             incoming.calling = incoming.calling.map(|n| numbers.calling_in.apply(&n));
+            if let Some(from) = &mut incoming.redirecting {
+                from.number = numbers.calling_in.apply(&from.number);
+            }
         }
         match self.admit(span, group, &incoming) {
             Ok((group, channel)) => self.let_in(span, group, channel, incoming),
@@ -69,7 +80,7 @@ impl Media {
         let span = self.spans.get(index).ok_or(Door::NoChannel)?;
         let channel = span.channel(incoming.timeslot);
         let slot = span.slot(incoming.timeslot).ok_or(Door::NoChannel)?;
-        let state = span.state(slot);
+        let state = span.state_for_caller(slot);
         let displaced = slot.leg.filter(|leg| self.gives_way(*leg));
         match state {
             ChannelState::Idle => {}
@@ -119,6 +130,10 @@ impl Media {
         leg.settled = true;
         leg.called = incoming.called;
         leg.calling = incoming.calling;
+        let diverted = incoming.redirecting.map(|from| Diversion {
+            from: from.number,
+            reason: DiversionReason::from_bits(from.reason),
+        });
         let event = CallEvent::Incoming {
             leg: id,
             call,
@@ -126,6 +141,9 @@ impl Media {
             channel: place(channel),
             called: leg.called.clone(),
             calling: leg.calling.clone(),
+            // A number that is withheld takes its owner's name along.
+            name: incoming.name.filter(|_| !is_withheld(leg.calling.as_ref())),
+            diverted,
         };
         self.enrol(leg);
         self.order(span, Order::Proceed { key });

@@ -3,7 +3,7 @@
 use signalling::lapd::Fault;
 use signalling::pri::Interface;
 use signalling::{InterfaceOutput, Order};
-use tdm::Instant;
+use tdm::{Instant, Timeslot};
 
 use crate::view::LinkCounters;
 use crate::{Media, MediaSettings, SettingsError, Signalling, SpanSettings};
@@ -18,6 +18,10 @@ pub trait Engine {
     fn elapsed(&mut self, now: Instant);
     /// What it wants done.
     fn poll(&mut self) -> InterfaceOutput;
+    /// Whether a call of ours may go on this channel: it is in service at both ends, and no RESTART names it.
+    fn may_call(&self, _timeslot: Timeslot) -> bool {
+        true
+    }
     /// What it counted since the start.
     fn counters(&self) -> LinkCounters {
         LinkCounters::default()
@@ -36,6 +40,9 @@ impl Engine for Interface {
     }
     fn poll(&mut self) -> InterfaceOutput {
         self.poll()
+    }
+    fn may_call(&self, timeslot: Timeslot) -> bool {
+        self.may_call(timeslot)
     }
     fn counters(&self) -> LinkCounters {
         let (traffic, faults, calls) =

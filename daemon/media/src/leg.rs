@@ -121,6 +121,8 @@ pub(crate) struct Dialled {
     pub(crate) operation: Option<OperationId>,
     pub(crate) no_answer_millis: u32,
     pub(crate) on_person: Option<OnPerson>,
+    /// The caller's name.
+    pub(crate) name: Option<String>,
     /// Channels on which it collided.
     pub(crate) collisions: Vec<Channel>,
 }

@@ -5,7 +5,8 @@ use dsp::ears::Listen;
 use signalling::{Clearing, Event, LegKey, Order};
 use tdm::{Channel, Timeslot};
 
-use crate::leg::{End, State};
+use crate::door::is_withheld;
+use crate::leg::{End, State, place};
 use crate::machine::{LegTimer, Media, Timer};
 use crate::outcome::Note;
 use crate::trouble::Trouble;
@@ -57,8 +58,12 @@ impl Media {
                     self.over(id, clearing, glare);
                 }
             }
-            // The controller was told of the call before its name came, and has no use for it yet.
-            Event::Named { .. } => {}
+            Event::Named { key, name } => {
+                let leg = self.known(span, key).and_then(|leg| self.legs.get(&leg));
+                if let Some(leg) = leg.filter(|leg| !is_withheld(leg.calling.as_ref())) {
+                    self.event(CallEvent::Named { leg: leg.id, name });
+                }
+            }
             Event::Service { timeslot, status } => self.far_end_serves(span, timeslot, status),
             Event::Restarted { timeslot } => {
                 self.trouble(span, Trouble::RestartUnanswered, false);
@@ -147,6 +152,7 @@ impl Media {
             if let Some(on) = old {
                 self.pipeline(dsp::pipeline::Command::Clear { on });
             }
+            self.event(CallEvent::Moved { leg: id, channel: place(channel), glare: false });
         }
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.settled = true;

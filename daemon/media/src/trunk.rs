@@ -41,8 +41,8 @@ pub(crate) struct Span {
     pub(crate) alarms: Alarms,
     /// RESTART of the interface is owed as soon as the link is up.
     pub(crate) restart_owed: bool,
-    /// It was sent and not acknowledged.
-    pub(crate) restarting: bool,
+    /// It was sent, and on these channels it has not come to an end.
+    pub(crate) restarting: Timeslots,
     pub(crate) blocked: bool,
     pub(crate) draining: bool,
     /// What is wrong although the line is sound.
@@ -77,7 +77,7 @@ impl Span {
             link: false,
             alarms: Alarms::NONE,
             restart_owed: true,
-            restarting: false,
+            restarting: Timeslots::NONE,
             blocked: false,
             draining: false,
             troubles: Troubles::new(),
@@ -116,18 +116,27 @@ impl Span {
         Channel { span: self.id, timeslot }
     }
     /// New calls can be carried at all.
-    pub(crate) const fn in_use(&self) -> bool {
-        self.up && self.link && !self.restarting
+    pub(crate) fn in_use(&self) -> bool {
+        self.up && self.link && self.slots().any(|(timeslot, _)| !self.restarting.has(timeslot))
     }
     /// What a channel can be used for.
-    pub(crate) const fn state(&self, slot: &Slot) -> ChannelState {
+    pub(crate) fn state(&self, timeslot: Timeslot, slot: &Slot) -> ChannelState {
+        let is_restarting = self.restarting.has(timeslot) || !self.engine.may_call(timeslot);
+        self.state_where(slot, self.in_use() && !is_restarting)
+    }
+    /// What a call that comes in finds there. That a RESTART of ours is still out is no reason to refuse it: who
+    /// calls has done with that RESTART or knows none, and one that crossed it is ended by the far end itself.
+    pub(crate) fn state_for_caller(&self, slot: &Slot) -> ChannelState {
+        self.state_where(slot, self.up && self.link)
+    }
+    const fn state_where(&self, slot: &Slot, carries_calls: bool) -> ChannelState {
         if self.blocked || slot.blocked {
             ChannelState::Blocked
         } else if self.draining || slot.draining {
             ChannelState::Draining
         } else if slot.leg.is_some() {
             ChannelState::Busy
-        } else if slot.failed || slot.far_out || !self.in_use() {
+        } else if slot.failed || slot.far_out || !carries_calls {
             ChannelState::OutOfService
         } else {
             ChannelState::Idle
@@ -157,7 +166,7 @@ impl Span {
                 .released
                 .is_some_and(|at| now.micros_since(at) < u64::from(guard_millis) * 1000);
             let excluded = but.contains(&self.channel(timeslot));
-            if self.state(slot) != ChannelState::Idle || rests || excluded {
+            if self.state(timeslot, slot) != ChannelState::Idle || rests || excluded {
                 return None;
             }
             let from_top = len - 1 - n;

@@ -83,7 +83,7 @@ impl Media {
         }
         let Some(span) = self.spans.get_mut(index) else { return };
         if owed && span.restarts {
-            span.restarting = true;
+            span.restarting = span.slots().map(|(timeslot, _)| timeslot).collect();
             self.order(index, Order::Restart { timeslot: None });
         }
     }
@@ -92,17 +92,20 @@ impl Media {
     /// ended by the engine, each with its own event.
     pub(crate) fn restarted(&mut self, index: usize, timeslot: Option<Timeslot>) {
         let Some(span) = self.spans.get_mut(index) else { return };
-        let mut changed = false;
+        let mut changed;
         match timeslot {
             None => {
-                changed = std::mem::take(&mut span.restarting);
+                changed = !std::mem::take(&mut span.restarting).is_empty();
                 for (_, slot) in span.slots_mut() {
                     changed |= std::mem::take(&mut slot.failed);
                 }
             }
+            // Of an interface that is restarted channel by channel, each is there again by itself.
             Some(t) => {
+                changed = span.restarting.has(t);
+                span.restarting = span.restarting.with(t, false);
                 if let Some(slot) = span.slot_mut(t) {
-                    changed = std::mem::take(&mut slot.failed);
+                    changed |= std::mem::take(&mut slot.failed);
                 }
             }
         }
@@ -125,7 +128,7 @@ impl Media {
         let Some(slot) = span.slot_mut(timeslot) else { return };
         // Out of service by the channel from now on; the rest of the interface goes on.
         slot.failed = true;
-        span.restarting = false;
+        span.restarting = span.restarting.with(timeslot, false);
         self.set_timer(Timer::Restart(channel), RESTART_AGAIN_MILLIS);
         self.channel_event(index, Some(timeslot), ChannelState::OutOfService);
     }
@@ -143,7 +146,7 @@ impl Media {
         if std::mem::replace(&mut slot.far_out, is_out) == is_out {
             return;
         }
-        if let Some(state) = span.slot(timeslot).map(|slot| span.state(slot)) {
+        if let Some(state) = span.slot(timeslot).map(|slot| span.state(timeslot, slot)) {
             self.channel_event(index, Some(timeslot), state);
         }
     }
@@ -235,7 +238,7 @@ impl Media {
                 if let Some(slot) = span.slot_mut(t) {
                     (slot.blocked, slot.draining) = (blocked, draining);
                 }
-                span.slot(t).map_or(ChannelState::OutOfService, |slot| span.state(slot))
+                span.slot(t).map_or(ChannelState::OutOfService, |slot| span.state(t, slot))
             }
         }
     }

@@ -166,7 +166,7 @@ impl Media {
             in_service: s.up,
             link: s.link,
             alarms: alarms(s),
-            channels: s.slots().map(|(t, slot)| (t.index() as u8, s.state(slot))).collect(),
+            channels: s.slots().map(|(t, slot)| (t.index() as u8, s.state(t, slot))).collect(),
             signalling: s.engine.counters(),
             causes: s.causes.clone(),
         });
@@ -192,7 +192,7 @@ impl Media {
                 alarms: alarms(s),
             });
             items.extend(s.slots().filter_map(|(timeslot, slot)| {
-                let state = s.state(slot);
+                let state = s.state(timeslot, slot);
                 let plain = matches!(state, ChannelState::Idle | ChannelState::Busy);
                 let timeslot = timeslot.index() as u8;
                 (!plain).then_some(SnapshotItem::Channel { span, timeslot, state })
@@ -218,7 +218,7 @@ impl Media {
 }
 
 fn count(span: &Span, state: ChannelState) -> usize {
-    span.slots().filter(|(_, slot)| span.state(slot) == state).count()
+    span.slots().filter(|(t, slot)| span.state(*t, slot) == state).count()
 }
 
 fn alarms(span: &Span) -> Vec<String> {

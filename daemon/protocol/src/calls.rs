@@ -89,6 +89,7 @@ mod tests {
                 group: "public".into(),
                 called: Number::unknown("4711"),
                 calling: None,
+                name: None,
                 call: None,
                 no_answer_millis: 12_000,
                 on_person: None,

@@ -1,9 +1,8 @@
 //! The national and vendors' kinds of Q.931, as data: one engine speaks them all.
 
 use call::Cause;
-use tdm::Law;
 
-use crate::Timeslots;
+use crate::Carrier;
 
 /// How the name of the caller crosses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +31,8 @@ pub enum Maintenance {
 pub struct Dialect {
     /// As configurations name it.
     pub name: &'static str,
-    /// The B-channels of one interface.
-    pub channels: Timeslots,
-    /// How speech is usually coded.
-    pub law: Law,
+    /// The line on which it is usually spoken.
+    pub carrier: Carrier,
     /// Both ends follow the same rules at layer 3: a CONNECT is acknowledged, whoever sent it.
     pub symmetric: bool,
     /// SETUP says that the number is complete (element A1).
@@ -63,8 +60,7 @@ impl Dialect {
     /// EN 300 403 on an E1.
     pub const EURO_ISDN: Self = Self {
         name: "euroisdn",
-        channels: Timeslots::E1_PRI,
-        law: Law::A,
+        carrier: Carrier::E1,
         symmetric: false,
         sending_complete: true,
         user_acknowledges_connect: true,
@@ -78,7 +74,7 @@ impl Dialect {
     };
     /// EN 300 403 on a T1.
     pub const EURO_ISDN_T1: Self =
-        Self { name: "euroisdn_t1", channels: Timeslots::T1_PRI, law: Law::Mu, ..Self::EURO_ISDN };
+        Self { name: "euroisdn_t1", carrier: Carrier::T1, ..Self::EURO_ISDN };
     /// Private networks. ECMA-143, ISO/IEC 11572.
     pub const QSIG: Self = Self {
         name: "qsig",
@@ -91,8 +87,7 @@ impl Dialect {
     /// National ISDN 2.
     pub const NI2: Self = Self {
         name: "ni2",
-        channels: Timeslots::T1_PRI,
-        law: Law::Mu,
+        carrier: Carrier::T1,
         sending_complete: false,
         names: NameCarrier::Facility,
         name_octets_max: 15,
@@ -151,12 +146,11 @@ mod tests {
         assert_eq!(Dialect::by_name("EuroISDN"), None);
     }
 
-    /// Only North America has maintenance messages, mu-law and channel 24 as D-channel together.
+    /// Only North America has maintenance messages, and nobody there says that a number is complete.
     #[test]
     fn dialects_differ_where_the_standards_do() {
         for dialect in Dialect::ALL {
-            let is_t1 = dialect.channels == Timeslots::T1_PRI;
-            assert_eq!(dialect.law == Law::Mu, is_t1, "{}", dialect.name);
+            let is_t1 = dialect.carrier == Carrier::T1;
             assert!(is_t1 || !dialect.has_maintenance(), "{}", dialect.name);
             assert!(!(dialect.has_maintenance() && dialect.sending_complete), "{}", dialect.name);
         }

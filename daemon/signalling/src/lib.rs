@@ -43,7 +43,8 @@ mod words;
 
 pub use dialect::{Dialect, Maintenance, NameCarrier};
 pub use settings::{
-    CallTimers, ChannelChoice, ChannelNumbers, LinkSettings, Overlap, PriSettings, Timeslots,
+    CallTimers, Carrier, ChannelChoice, ChannelNumbers, LinkSettings, Overlap, PriSettings,
+    Timeslots,
 };
 pub use words::{
     ChannelWish, Clearing, Event, Failure, IncomingCall, InterfaceOutput, LegKey, Order, Outgoing,

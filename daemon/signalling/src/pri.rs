@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tdm::Instant;
+use tdm::{Instant, Timeslot};
 
 use crate::lapd::{Faults, Link, LinkEvent, LinkOutput, Traffic};
 use crate::q931::{Counters, Engine, EngineOutput};
@@ -47,6 +47,10 @@ impl Interface {
     /// What went wrong on layer 3.
     pub const fn call_counters(&self) -> Counters {
         self.engine.counters()
+    }
+    /// Whether a call of ours may go on this channel: it is in service at both ends, and no RESTART names it.
+    pub fn may_call(&self, timeslot: Timeslot) -> bool {
+        self.engine.may_call(timeslot)
     }
     /// Calls that hold a reference.
     pub fn calls(&self) -> usize {

@@ -1,7 +1,7 @@
 //! What an interface is told before it starts: its side, its channels, every timer and counter.
 
 use call::Location;
-use tdm::{TIMESLOTS, Timeslot};
+use tdm::{Law, TIMESLOTS, Timeslot};
 
 use crate::{Dialect, Side};
 
@@ -48,6 +48,40 @@ impl Timeslots {
 impl FromIterator<Timeslot> for Timeslots {
     fn from_iter<I: IntoIterator<Item = Timeslot>>(timeslots: I) -> Self {
         timeslots.into_iter().fold(Self::NONE, |set, t| set.with(t, true))
+    }
+}
+
+/// The line below an interface: how many timeslots it has, and which of them is the D-channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// 2,048 kbit/s: 30 B-channels, D in 16. G.704, §5.1; I.431.
+    #[default]
+    E1,
+    /// 1,544 kbit/s: 23 B-channels, D in 24. G.704, §3.1; T1.403.
+    T1,
+}
+
+impl Carrier {
+    /// The B-channels of an interface that has the line to itself.
+    pub const fn channels(self) -> Timeslots {
+        match self {
+            Self::E1 => Timeslots::E1_PRI,
+            Self::T1 => Timeslots::T1_PRI,
+        }
+    }
+    /// The timeslot of the D-channel.
+    pub const fn d_channel(self) -> Timeslot {
+        match self {
+            Self::E1 => const { Timeslot::new(16).expect("16 is a timeslot") },
+            Self::T1 => const { Timeslot::new(24).expect("24 is a timeslot") },
+        }
+    }
+    /// How speech is usually coded on it. G.711, §3.
+    pub const fn law(self) -> Law {
+        match self {
+            Self::E1 => Law::A,
+            Self::T1 => Law::Mu,
+        }
     }
 }
 
@@ -253,7 +287,7 @@ impl PriSettings {
         Self {
             side,
             dialect,
-            channels: dialect.channels,
+            channels: dialect.carrier.channels(),
             numbers: ChannelNumbers::Timeslot,
             overlap: Overlap { send_first: None, receive: false, digits: None },
             link: LinkSettings { t203_millis: dialect.t203_millis, ..LinkSettings::USUAL },
@@ -267,6 +301,11 @@ impl PriSettings {
             restart_at_start: true,
             choice: ChannelChoice::AsWished,
         }
+    }
+    /// The same dialect, side and timers on a line of this kind, whatever the dialect is used to.
+    #[must_use]
+    pub const fn over(self, carrier: Carrier) -> Self {
+        Self { channels: carrier.channels(), ..self }
     }
     /// An E1 interface with EuroISDN and the usual timers.
     pub const fn e1(side: Side) -> Self {

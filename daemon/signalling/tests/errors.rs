@@ -229,6 +229,30 @@ fn restarts_that_cross_leave_both_sides_idle_and_in_service() {
     bench.answered(NETWORK);
 }
 
+/// Another peer on the same wire has never heard of the RESTART that the one before it left unanswered.
+#[test]
+fn restart_left_unanswered_goes_out_again_when_the_peer_sets_up_the_link_anew() {
+    let mut user = Engine::new(PriSettings::e1(Side::User));
+    let restarts = |user: &mut Engine| {
+        let sent = std::iter::from_fn(|| user.poll());
+        sent.filter(|out| matches!(out, EngineOutput::Send(it) if it.get(4) == Some(&0x46))).count()
+    };
+    user.link_up(NOW);
+    user.order(NOW, Order::Restart { timeslot: None });
+    assert_eq!(restarts(&mut user), 1);
+    assert!(!user.may_call(slot(1)));
+    // Not for each of many.
+    user.link_renewed(NOW.plus_millis(100));
+    user.link_renewed(NOW.plus_millis(200));
+    assert_eq!(restarts(&mut user), 0);
+    user.link_renewed(NOW.plus_millis(5000));
+    assert_eq!(restarts(&mut user), 1);
+    user.message(NOW.plus_millis(5100), &[8, 2, 0x80, 0, 0x4E, 0x79, 1, 0x86]);
+    assert!(user.may_call(slot(1)));
+    user.link_renewed(NOW.plus_millis(10_000));
+    assert_eq!(restarts(&mut user), 0, "nothing is out any more");
+}
+
 #[test]
 fn restart_ordered_while_the_link_is_down_goes_out_when_it_is_up() {
     let mut bench = Bench::new(1);

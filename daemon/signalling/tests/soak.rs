@@ -308,7 +308,7 @@ impl World {
             calling: Some(Number::unknown("0815")),
             name: Some("Ann Lee".into()),
             redirecting: None,
-            law: self.ends[end].settings().dialect.law,
+            law: self.ends[end].settings().dialect.carrier.law(),
         };
         self.order(end, Order::Call(outgoing));
         key

@@ -44,9 +44,7 @@ impl Channels {
                 match line.framing {
                     Framing::Cas if channel == 16 => Use::None,
                     Framing::Cas => Use::Bits { idle: IDLE },
-                    _ if Some(usize::from(channel))
-                        == line.carrier().d_channel().map(Timeslot::index) =>
-                    {
+                    _ if usize::from(channel) == line.carrier().d_channel().index() => {
                         Use::Signalling
                     }
                     _ => Use::Bearer,

@@ -1,32 +1,7 @@
 //! A span line of DAHDI's `system.conf`: `<number>,<timing>,<build-out>,<framing>,<coding>[,crc4][,yellow]`.
 
-use tdm::{Law, SpanId, Timeslot};
-
-/// What kind of line it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carrier {
-    /// 31 channels at 2,048 kbit/s.
-    E1,
-    /// 24 channels at 1,544 kbit/s.
-    T1,
-}
-
-impl Carrier {
-    /// How speech is coded on it. G.711, §3.
-    pub const fn law(self) -> Law {
-        match self {
-            Self::E1 => Law::A,
-            Self::T1 => Law::Mu,
-        }
-    }
-    /// Where its D-channel usually is: 16 of an E1, 24 of a T1. I.431.
-    pub fn d_channel(self) -> Option<Timeslot> {
-        Timeslot::new(match self {
-            Self::E1 => 16,
-            Self::T1 => 24,
-        })
-    }
-}
+pub use signalling::Carrier;
+use tdm::SpanId;
 
 /// What a span line says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

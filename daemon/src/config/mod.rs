@@ -18,7 +18,7 @@ pub use dahdi::{Carrier, Coding, Framing, SpanLine, SpanLineError};
 pub use lines::Line;
 use lines::Lines;
 pub use shape::{
-    Board, ChannelChoice, ChannelNumbers, Clock, Config, Dialect, Emulate, EmulatedBoard,
+    Board, ChannelChoice, ChannelNumbers, Clock, Config, Emulate, EmulatedBoard,
     EmulatedSpan, FarEnd, FarEndKind, Group, Host, Hunt, Media, Orphan, Overlap, Rule,
     ServiceMessages, Side, Signalling, Spans, Timers,
 };
@@ -160,6 +160,19 @@ impl Config {
         Err(ConfigError { file: file.to_owned(), problems: check.problems })
     }
 
+    /// The line that leads to a port of an emulated board, and the trunk group that uses it, when any do.
+    pub fn opposite(&self, board: &EmulatedBoard, port: usize) -> Option<(&Line, Option<&Group>)> {
+        let is_it = |it: &&Board| {
+            let address = it.address();
+            matches!(address, BoardAddress::VfioUser(path) if path == *board.socket.get_ref())
+        };
+        let line = self.spans.board.iter().find(is_it)?.lines.get(port)?;
+        let number = line.span.span.number();
+        let uses =
+            |group: &&Group| group.spans.iter().any(|span| usize::from(*span.get_ref()) == number);
+        Some((line, self.media.group.iter().find(uses)))
+    }
+
     /// Prompts that are mentioned and not among `known`.
     pub fn missing_prompts(&self, text: &str, known: &BTreeSet<String>) -> Vec<Problem> {
         let mut check = Check { text, problems: Vec::new() };
@@ -201,6 +214,15 @@ pub fn rules(group: &Group) -> impl Iterator<Item = &Rule> {
     [&group.called_out, &group.calling_out, &group.called_in, &group.calling_in]
         .into_iter()
         .flatten()
+}
+
+fn is_dialect(name: &str) -> bool {
+    signalling::Dialect::by_name(name).is_some()
+}
+
+fn no_dialect(name: &str) -> String {
+    let known = signalling::Dialect::ALL.map(|dialect| dialect.name).join(", ");
+    format!("no dialect `{name}`: {known}")
 }
 
 const fn is_dialled(octet: u8) -> bool {
@@ -342,11 +364,11 @@ impl Check<'_> {
                 }
             }
             if let Some(dialect) = &group.dialect
-                && signalling::Dialect::by_name(dialect.get_ref()).is_none()
+                && !is_dialect(dialect.get_ref())
             {
-                let known = signalling::Dialect::ALL.map(|dialect| dialect.name).join(", ");
-                self.at(dialect, format!("no dialect `{}`: {known}", dialect.get_ref()));
+                self.at(dialect, no_dialect(dialect.get_ref()));
             }
+            self.spoken_where_it_can_be(group, lines);
             if let Some(seconds) = &group.no_answer_seconds
                 && !(1..=3600).contains(seconds.get_ref())
             {
@@ -374,6 +396,30 @@ impl Check<'_> {
                     || !number.get_ref().bytes().all(|c| c.is_ascii_digit()))
             {
                 self.at(number, "a number has 1 to 32 digits");
+            }
+        }
+    }
+
+    /// What belongs to one kind of line is not asked for on the other.
+    fn spoken_where_it_can_be(&mut self, group: &Group, lines: &Lines) {
+        let (name, t1) = (group.name.get_ref(), signalling::Dialect::EURO_ISDN_T1.name);
+        for number in &group.spans {
+            let n = *number.get_ref();
+            let span = usize::from(n).checked_sub(1).and_then(SpanId::new);
+            let carrier = span.and_then(|span| lines.of(span)).map(Line::carrier);
+            if let Some(dialect) = group.dialect.as_ref().filter(|it| it.get_ref() == t1)
+                && carrier == Some(Carrier::E1)
+            {
+                let cure = "`euroisdn` is the same on an E1";
+                self.at(
+                    dialect,
+                    format!("group `{name}`: span {n} is an E1, `{t1}` a T1's: {cure}"),
+                );
+            }
+            if group.channel_numbers == ChannelNumbers::Logical && carrier == Some(Carrier::T1) {
+                let cure = "leave `channel_numbers` away";
+                let message = format!("a T1 has no hole to number its channels without: {cure}");
+                self.at(number, format!("group `{name}`: span {n}: {message}"));
             }
         }
     }
@@ -489,8 +535,12 @@ impl Check<'_> {
         if wants(FarEndKind::Exchange) && end.scenario.is_none() {
             self.at(at, "an exchange needs a `scenario`: `demo`, or a file beside this one");
         }
-        if !wants(FarEndKind::Exchange) && (end.scenario.is_some() || end.role.is_some()) {
-            self.at(at, "`scenario` and `role` belong to an exchange");
+        let is_told = end.scenario.is_some() || end.role.is_some() || end.dialect.is_some();
+        if !wants(FarEndKind::Exchange) && is_told {
+            self.at(at, "`scenario`, `role` and `dialect` belong to an exchange");
+        }
+        if let Some(dialect) = end.dialect.as_ref().filter(|dialect| !is_dialect(dialect)) {
+            self.at(at, no_dialect(dialect));
         }
         if wants(FarEndKind::Link) {
             let port = end.board.and_then(|b| config.emulate.board.get(b)).zip(end.port);

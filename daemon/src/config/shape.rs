@@ -162,15 +162,6 @@ pub enum Signalling {
     Pri,
 }
 
-/// What a simulated exchange speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dialect {
-    /// ETSI.
-    #[default]
-    EuroIsdn,
-}
-
 /// In which order the channels of a group are tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -483,12 +474,12 @@ pub struct FarEnd {
     /// `exchange`: the scenario, `demo` or a file beside this one.
     #[serde(default)]
     pub scenario: Option<String>,
-    /// `exchange`: its side.
+    /// `exchange`: its side; the scenario's when absent.
     #[serde(default)]
     pub role: Option<Side>,
-    /// `exchange`: the variant.
+    /// `exchange`: how it speaks Q.931; as the scenario says, or the trunk group at the other end, when absent.
     #[serde(default)]
-    pub dialect: Dialect,
+    pub dialect: Option<String>,
     /// `link`: the other board, counted from 0.
     #[serde(default)]
     pub board: Option<usize>,

@@ -14,17 +14,21 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use call::CallEvent;
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use serde_json::json;
 use signalling::{Side, pcap};
 use tdm::{Frame, Instant, SpanId};
 
 /// Frames and events the writer may be behind.
 const BACKLOG: usize = 8192;
+/// The event that stands where the writer was too far behind: how many frames and events are not there.
+pub const LEFT_OUT: &str = "left_out";
 /// A file is put aside when it has grown to this.
 const FILE_OCTETS_MAX: u64 = 64 << 20;
 
 // A frame crosses by value, as everywhere: a box for each would cost more than the ring's room.
 #[allow(clippy::large_enum_variant)]
 enum Captured {
+    LeftOut { at: Instant, records: u64 },
     Frame { at: Instant, span: SpanId, sent: bool, frame: Frame },
     Event { at: Instant, event: Box<CallEvent> },
 }
@@ -34,6 +38,8 @@ pub struct Capture {
     sender: Sender<Captured>,
     /// What found the writer too far behind.
     pub left_out: u64,
+    /// Of these, what the capture itself says is missing.
+    told: u64,
 }
 
 impl Capture {
@@ -49,19 +55,23 @@ impl Capture {
             .name("capture".into())
             .spawn(move || writer.run(&receiver))
             .context("a thread for captures")?;
-        Ok(Self { sender, left_out: 0 })
+        Ok(Self { sender, left_out: 0, told: 0 })
     }
     /// A frame crossed.
     pub fn frame(&mut self, at: Instant, span: SpanId, sent: bool, frame: Frame) {
-        self.give(Captured::Frame { at, span, sent, frame });
+        self.give(at, Captured::Frame { at, span, sent, frame });
     }
     /// Something happened. What concerns no call is left to the log.
     pub fn event(&mut self, at: Instant, event: &CallEvent) {
         if !matches!(event, CallEvent::Time { .. }) {
-            self.give(Captured::Event { at, event: Box::new(event.clone()) });
+            self.give(at, Captured::Event { at, event: Box::new(event.clone()) });
         }
     }
-    fn give(&mut self, captured: Captured) {
+    fn give(&mut self, at: Instant, captured: Captured) {
+        let records = self.left_out - self.told;
+        if records > 0 && self.sender.try_send(Captured::LeftOut { at, records }).is_ok() {
+            self.told = self.left_out;
+        }
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
             self.sender.try_send(captured)
         {
@@ -102,6 +112,11 @@ impl Writer {
     }
     fn take(&mut self, captured: &Captured) -> std::io::Result<()> {
         match captured {
+            Captured::LeftOut { at, records } => {
+                let data = json!({ "records": records });
+                let line = json!({ "event": LEFT_OUT, "at_us": at.as_micros(), "data": data });
+                self.write("calls.jsonl", &[], format!("{line}\n").as_bytes())
+            }
             Captured::Frame { at, span, sent, frame } => {
                 let side = self.sides.get(span).copied().unwrap_or(Side::User);
                 let record = pcap::record(*at, side, *sent, frame.octets());

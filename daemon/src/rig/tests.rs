@@ -163,6 +163,7 @@ fn answered(rig: &mut Rig, group: &str, extension: &str) -> call::LegId {
         group: group.into(),
         called: call::Number::unknown(extension),
         calling: None,
+        name: None,
         call: None,
         no_answer_millis: 10_000,
         on_person: None,
@@ -302,4 +303,67 @@ fn the_real_time_path_leaves_the_heap_alone() {
         rig.now = at;
         rig.signal.turn(at);
     }
+}
+
+/// A network that speaks NI-2 over a T1, and a PBX that speaks QSIG over an E1, as the trunk groups have it: a
+/// person dialled there and an agent here hear each other, although each line codes speech in its own law.
+#[test]
+fn a_person_on_a_t1_with_ni2_and_an_agent_on_an_e1_with_qsig_hear_each_other() {
+    let text = r#"
+        [host]
+        zone = "us"
+        [[spans.board]]
+        at = "vfio-user:/b0"
+        span = ["1,1,0,esf,b8zs", "2,0,0,ccs,hdb3,crc4"]
+        alarm_raise_millis = 200
+        alarm_clear_millis = 500
+        [[media.group]]
+        name = "public"
+        side = "user"
+        dialect = "ni2"
+        spans = [1]
+        [[media.group]]
+        name = "pbx"
+        side = "network"
+        dialect = "qsig"
+        spans = [2]
+        [[emulate.board]]
+        model = "TE410P"
+        socket = "/b0"
+        [[emulate.board.span]]
+        far_end = { kind = "exchange", scenario = "both" }
+        [[emulate.board.span]]
+        far_end = { kind = "exchange", scenario = "both" }
+    "#;
+    let config = Config::parse(text, "rig.toml").unwrap_or_else(|e| panic!("{e}"));
+    let mut scenario = Scenario::demo();
+    (scenario.callers.per_second, scenario.callers.bursts) = (0.0, Vec::new());
+    let pbx = *scenario.spans.last().unwrap();
+    scenario.spans.truncate(1);
+    scenario.spans.push(pbx);
+    scenario.subscribers.numbers = vec![exchange::scenario::Numbers {
+        from: "2125550100".into(),
+        to: "2125550199".into(),
+        is: exchange::SubscriberKind::Person,
+    }];
+    let scenarios = BTreeMap::from([("both".into(), scenario)]);
+    let mut rig =
+        Rig::with_scenarios(&config, &prompts(), scenarios).unwrap_or_else(|e| panic!("{e:#}"));
+    rig.controller(true);
+    let idle = |(_, state): &(u8, call::ChannelState)| *state == call::ChannelState::Idle;
+    let both_up =
+        |rig: &mut Rig| rig.status().spans.iter().all(|span| span.channels.iter().all(idle));
+    assert!(rig.run_until(6_000, both_up), "{:?}", rig.status().spans);
+    assert_eq!(rig.status().spans[0].channels.len(), 23);
+    let agent = answered(&mut rig, "pbx", "8001");
+    let person = answered(&mut rig, "public", "2125550123");
+    let bridge = CallCommand::Bridge { a: agent, b: person, beep: false };
+    rig.command(bridge).unwrap_or_else(|r| panic!("{r}"));
+    let talked =
+        |rig: &mut Rig| rig.exchange("both").is_some_and(|it| it.truth().audio.persons > 0);
+    assert!(rig.run_until(3_000, talked), "they do not hear each other");
+    let calls = rig.exchange("both").map(Exchange::calls).unwrap_or_default();
+    let dialled = calls.iter().find(|call| call.called == "2125550123").unwrap();
+    assert_eq!(dialled.timeslot, Some(23), "hunted from above, below the D-channel");
+    assert_eq!(load(&rig.shared().counters.frames_bad), 0);
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use call::{
     Accepted, CallCommand, CallEvent, CallId, Cause, CollectEnd, Dial, Direction, Disposition,
-    LegId, LegNow, LegState, Location, Number, OnPerson, OperationId, Outcome, PlayEnd, Refusal,
-    RefusalCode, SnapshotItem, StopOn, Summary, Verdict,
+    Diversion, DiversionReason, LegId, LegNow, LegState, Location, Number, OnPerson, OperationId,
+    Outcome, PlayEnd, Refusal, RefusalCode, SnapshotItem, StopOn, Summary, Verdict,
 };
 use tdm::Rng;
 
@@ -91,6 +91,8 @@ pub struct Model {
     pub truth: Truth,
     /// Answers by tag, as keys are remembered.
     pub answered: BTreeMap<u64, Result<Accepted, Refusal>>,
+    /// The name on the display of the telephone that was called last.
+    pub display: Option<String>,
     count: u32,
     order: u64,
 }
@@ -107,6 +109,7 @@ impl Model {
             events: VecDeque::new(),
             truth: Truth::default(),
             answered: BTreeMap::new(),
+            display: None,
             count: 0,
             order: 0,
         }
@@ -234,6 +237,11 @@ impl Model {
             channel: (1, 1),
             called: Number::unknown(called),
             calling: Some(Number::unknown("5551234")),
+            name: Some("Lin Wei".into()),
+            diverted: Some(Diversion {
+                from: Number::unknown("4711"),
+                reason: DiversionReason::Busy,
+            }),
         });
         leg
     }
@@ -485,7 +493,8 @@ impl Model {
     }
 
     fn dial(&mut self, dial: Dial) -> Accepted {
-        let Dial { group, called, call, no_answer_millis, on_person, bridge, .. } = dial;
+        let Dial { group, called, call, no_answer_millis, on_person, bridge, name, .. } = dial;
+        self.display = name;
         let last = called.digits.chars().last().unwrap_or('0');
         let leg = self.new_leg(call, Direction::Outbound, &group, called);
         let operation = OperationId::new(self.instance, self.number());

@@ -62,6 +62,25 @@ fn a_caller_goes_through_menu_and_queue_to_a_nailed_agent_and_is_recorded() {
 }
 
 #[test]
+fn an_agent_sees_who_calls_and_from_where_the_call_was_sent_on_and_the_record_keeps_it() {
+    let mut world = started(centre(0, 1), patient());
+    let leg = world.model.call_in("100");
+    world.run(6 * SECOND);
+    assert_eq!(world.model.display.as_deref(), Some("Lin Wei"));
+    let renamed = CallEvent::Named { leg, name: "Lin Wei, Chengdu".into() };
+    world.model.events.push_back(renamed);
+    world.settle();
+    let shown = &world.api(ApiRequest::Calls {}).unwrap()["calls"][0];
+    assert_eq!((&shown["name"], &shown["caller"]), (&"Lin Wei, Chengdu".into(), &"5551234".into()));
+    assert_eq!((&shown["diverted_from"], &shown["diverted_why"]), (&"4711".into(), &"busy".into()));
+    world.model.end(leg, Cause::NORMAL_CLEARING, false);
+    world.settle();
+    let record = &world.records[0];
+    assert_eq!(record.name.as_deref(), Some("Lin Wei, Chengdu"));
+    assert_eq!(record.diverted.as_ref().map(|d| d.from.digits.as_str()), Some("4711"));
+}
+
+#[test]
 fn a_rung_agent_who_does_not_answer_is_paused_and_the_call_goes_to_the_front() {
     let mut manners = patient();
     manners.never_answers = 1;

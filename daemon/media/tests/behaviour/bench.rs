@@ -44,6 +44,8 @@ pub struct Script {
     pub holds_on: bool,
     /// Does not acknowledge a RESTART.
     pub no_restart: bool,
+    /// Channels on which it wants no call of ours.
+    pub kept: signalling::Timeslots,
 }
 
 struct Scripted(Arc<Mutex<Script>>);
@@ -51,6 +53,9 @@ struct Scripted(Arc<Mutex<Script>>);
 impl Engine for Scripted {
     fn frame(&mut self, _: Instant, _: &[u8]) {}
     fn elapsed(&mut self, _: Instant) {}
+    fn may_call(&self, timeslot: Timeslot) -> bool {
+        !self.0.lock().unwrap().kept.has(timeslot)
+    }
     fn order(&mut self, _: Instant, order: Order) {
         let mut script = self.0.lock().unwrap();
         let script = &mut *script;
@@ -113,6 +118,7 @@ pub fn dial_to(digits: &str) -> Dial {
         group: "public".into(),
         called: Number::unknown(digits),
         calling: None,
+        name: None,
         call: None,
         no_answer_millis: 30_000,
         on_person: None,

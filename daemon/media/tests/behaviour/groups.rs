@@ -111,6 +111,67 @@ fn numbers_are_rewritten_on_the_line_and_nowhere_else() {
     assert_eq!(calling.map(|n| n.digits).as_deref(), Some("913800138000"));
 }
 
+/// A name and where a call was diverted are told with the call, or behind it; a caller who is withheld has no name.
+#[test]
+fn a_caller_is_told_with_name_and_diversion_and_a_withheld_one_without_a_name() {
+    for withheld in [false, true] {
+        let mut settings = settings(1);
+        settings.groups[0].numbers.calling_in = rule(".", 0, "0", None);
+        let mut bench = Bench::new(settings);
+        let presentation = match withheld {
+            true => call::Presentation::Restricted,
+            false => call::Presentation::Allowed,
+        };
+        let key = signalling::LegKey(2);
+        let call = signalling::IncomingCall {
+            key,
+            timeslot: slot(3),
+            called: Number::unknown("8001"),
+            calling: Some(Number { presentation, ..Number::unknown("5551") }),
+            name: Some("Lin".into()),
+            redirecting: Some(signalling::Redirecting {
+                number: Number::unknown("4711"),
+                reason: 15,
+            }),
+        };
+        bench.tell(0, Event::Incoming(call));
+        bench.tell(0, Event::Named { key, name: "Lin Wei".into() });
+        let (mut at_once, mut later) = (None, None);
+        for event in bench.said() {
+            match event {
+                call::CallEvent::Incoming { name, diverted, .. } => {
+                    at_once = Some((name, diverted))
+                }
+                call::CallEvent::Named { name, .. } => later = Some(name),
+                _ => {}
+            }
+        }
+        let (name, diverted) = at_once.expect("it came in");
+        assert_eq!(name.as_deref(), (!withheld).then_some("Lin"));
+        assert_eq!(later.as_deref(), (!withheld).then_some("Lin Wei"));
+        let diverted = diverted.expect("it was diverted");
+        assert_eq!(diverted.reason, call::DiversionReason::Always);
+        assert_eq!(diverted.from.digits, "04711", "the rules of callers' numbers count here, too");
+    }
+}
+
+#[test]
+fn the_name_of_a_dial_goes_out_with_its_call_again_after_a_collision_too() {
+    let mut bench = Bench::new(settings(1));
+    bench.must(call::CallCommand::Dial(Dial { name: Some("Lin Wei".into()), ..dial_to("1") }));
+    let first = outgoing(&mut bench, 0);
+    assert_eq!(first.name.as_deref(), Some("Lin Wei"));
+    let clearing =
+        signalling::Clearing { cause: Cause(44), location: call::Location::User, by_far_end: true };
+    let timeslot = Some(first.channel.timeslot);
+    bench.tell(0, Event::Ended { key: first.key, timeslot, clearing, glare: true });
+    let second = outgoing(&mut bench, 0);
+    assert_ne!(second.channel.timeslot, first.channel.timeslot);
+    assert_eq!(second.name.as_deref(), Some("Lin Wei"));
+    let long = Dial { name: Some("x".repeat(81)), ..dial_to("1") };
+    assert!(bench.command(call::CallCommand::Dial(long)).is_err());
+}
+
 #[test]
 fn the_group_says_who_calls_when_the_dial_does_not_or_always() {
     for (always, expected) in [(false, "5550"), (true, "4000")] {

@@ -441,7 +441,16 @@ impl World {
         let no_answer_millis = self.rng.between(1000, 20_000) as u32;
         let called = Number::unknown(self.rng.below(10_000).to_string());
         let group = group.to_owned();
-        Dial { group, called, calling: None, call: None, no_answer_millis, on_person, bridge }
+        Dial {
+            group,
+            called,
+            calling: None,
+            name: None,
+            call: None,
+            no_answer_millis,
+            on_person,
+            bridge,
+        }
     }
     fn some_cause(&mut self) -> Cause {
         let causes = [1, 16, 17, 18, 19, 21, 27, 31, 34, 38, 41, 42, 44, 127];

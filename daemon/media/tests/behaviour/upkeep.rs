@@ -28,6 +28,41 @@ fn every_link_is_restarted_once_after_the_start_and_nothing_is_dialled_before() 
     assert!(!again, "active calls survive a lost link");
 }
 
+/// An exchange that knows no RESTART of an interface gets one for each channel, and each is there again by itself.
+#[test]
+fn an_interface_restarted_channel_by_channel_carries_calls_as_its_channels_come_back() {
+    let mut bench = Bench::cold(settings(1));
+    bench.scripts[0].lock().unwrap().no_restart = true;
+    bench.controller(true);
+    bench.lines_up();
+    assert!(bench.command(CallCommand::Dial(dial_to("1"))).is_err());
+    bench.tell(0, Event::Restarted { timeslot: Some(slot(7)) });
+    bench.must(CallCommand::Dial(dial_to("1")));
+    assert_eq!(bench.last_call(0).1, slot(7));
+    let refusal = bench.command(CallCommand::Dial(dial_to("1"))).unwrap_err();
+    assert_eq!(refusal.code, RefusalCode::NoChannel, "the others are not back yet");
+    // Who calls meanwhile has done with our RESTART, or never heard of it.
+    bench.caller(0, 9);
+    // What does not come back is out of service, and only that.
+    bench.tell(0, Event::ChannelFailed { timeslot: slot(8) });
+    bench.tell(0, Event::Restarted { timeslot: Some(slot(10)) });
+    bench.must(CallCommand::Dial(dial_to("1")));
+    assert_eq!(bench.last_call(0).1, slot(10));
+}
+
+/// The engine knows best which channels its own messages still name.
+#[test]
+fn a_channel_that_the_engine_keeps_for_itself_is_not_dialled_on() {
+    let mut bench = Bench::new(settings(1));
+    let kept = (1..32).filter_map(tdm::Timeslot::new).filter(|t| *t != slot(4)).collect();
+    bench.scripts[0].lock().unwrap().kept = kept;
+    bench.must(CallCommand::Dial(dial_to("1")));
+    assert_eq!(bench.last_call(0).1, slot(4));
+    assert!(bench.command(CallCommand::Dial(dial_to("1"))).is_err());
+    let shown = bench.media.status().spans[0].channels.clone();
+    assert!(shown.contains(&(5, ChannelState::OutOfService)), "{shown:?}");
+}
+
 #[test]
 fn alarms_have_a_beginning_and_an_end_and_calls_wait_for_the_engine() {
     let mut bench = Bench::new(settings(1));

@@ -101,8 +101,8 @@ impl Session {
     pub fn message(&mut self) -> Option<Message> {
         self.messages.pop_front()
     }
+    /// Puts `messages` before those that came behind them.
     pub(super) fn put_back(&mut self, messages: VecDeque<Message>) {
-        debug_assert!(self.messages.is_empty() || messages.is_empty());
         for message in messages.into_iter().rev() {
             self.messages.push_front(message);
         }
@@ -159,4 +159,38 @@ fn read(line: &[u8]) -> Result<Option<Message>, ClientError> {
 /// A refusal made on the client's own side.
 pub(super) fn own_fault(message: impl Into<String>) -> Fault {
     Fault { code: Fault::INTERNAL, message: message.into(), data: FaultData::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What came before an answer that was waited for, and what came behind it in the same read, keeps its order.
+    #[test]
+    fn messages_around_an_awaited_answer_keep_their_order() {
+        let mut session = Session::default();
+        let event = |seq: u64| {
+            format!(
+                "{{\"jsonrpc\":\"2.0\",\"method\":\"event\",\"params\":{{\"seq\":{seq},\"at_us\":1,\"event\":\"x\"}}}}\n"
+            )
+        };
+        let answer = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}}\n";
+        let lines = [event(1), event(2), answer.into(), event(3), event(4)].concat();
+        session.received(lines.as_bytes()).unwrap();
+        let mut others = VecDeque::new();
+        loop {
+            match session.message().unwrap() {
+                Message::Answer { id: 7, .. } => break,
+                other => others.push_back(other),
+            }
+        }
+        session.put_back(others);
+        let seqs: Vec<u64> = core::iter::from_fn(|| session.message())
+            .filter_map(|message| match message {
+                Message::Event(envelope) => Some(envelope.seq),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(seqs, [1, 2, 3, 4]);
+    }
 }

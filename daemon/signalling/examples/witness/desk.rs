@@ -97,7 +97,7 @@ impl Desk {
         }
         Self {
             habits,
-            law: settings.dialect.law,
+            law: settings.dialect.carrier.law(),
             to_place: 0,
             placed: 0,
             begun: 0,

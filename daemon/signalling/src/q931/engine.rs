@@ -313,6 +313,7 @@ impl Engine {
     /// Layer 2 was established anew and lost nothing: only make sure that the peer still knows the calls.
     pub fn link_renewed(&mut self, now: Instant) {
         self.enquire_all(now);
+        self.restart_renewed(now);
     }
     /// Layer 2 is down. Active calls wait for T309, the others are over. Q.931, §5.8.9.
     pub fn link_down(&mut self, now: Instant) {
@@ -396,6 +397,10 @@ impl Engine {
     /// Whether a call of ours may go on `timeslot`: the far end has not taken it out of service.
     pub(super) fn is_offered_to_us(&self, timeslot: Timeslot) -> bool {
         self.is_usable(timeslot) && !self.out_of_service.has(timeslot)
+    }
+    /// The same, and no RESTART of ours names it.
+    pub fn may_call(&self, timeslot: Timeslot) -> bool {
+        self.is_offered_to_us(timeslot) && !self.restarts.covers(timeslot)
     }
     pub(super) fn note_free(&mut self, now: Instant, timeslot: Timeslot) {
         if let Some(freed) = self.freed.get_mut(timeslot.index()) {

@@ -24,7 +24,7 @@ impl Engine {
         let taken = self.occupant(timeslot).is_some();
         let refusal = if !self.link_up {
             Some(Cause::NETWORK_OUT_OF_ORDER)
-        } else if taken || !self.is_offered_to_us(timeslot) || self.restarts.covers(timeslot) {
+        } else if taken || !self.may_call(timeslot) {
             Some(Cause::CHANNEL_NOT_AVAILABLE)
         } else {
             None

@@ -19,6 +19,9 @@ const STATE_RESTART_REQUEST: u8 = 61;
 const CLASS_CHANNELS: u8 = 0;
 const CLASS_INTERFACE: u8 = 6;
 
+/// A RESTART that was sent this shortly ago is not repeated when the link is set up anew without a loss.
+const RENEWED_MILLIS: u32 = 1000;
+
 /// Who restarted a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Restarter {
@@ -31,6 +34,7 @@ enum Restarter {
 struct InProgress {
     what: Option<Timeslot>,
     attempts: u8,
+    sent: Instant,
     due: Instant,
     /// Channels of it on which the far end called meanwhile.
     proved: Timeslots,
@@ -107,12 +111,21 @@ impl Engine {
     fn send_restart(&mut self, now: Instant, what: Option<Timeslot>, attempts: u8) {
         let due = now.plus_millis(u64::from(self.settings.timers.t316_millis));
         let proved = Timeslots::NONE;
-        self.restarts.current = Some(InProgress { what, attempts, due, proved });
+        self.restarts.current = Some(InProgress { what, attempts, sent: now, due, proved });
         let class = if what.is_some() { CLASS_CHANNELS } else { CLASS_INTERFACE };
         let message = Self::global_message(MessageType::Restart, false)
             .channel(what.map(|timeslot| self.named(timeslot, true)))
             .restart(class);
         self.send(message);
+    }
+    /// The peer set up the link anew and lost nothing on it, but may be another one than the one that was asked. Who
+    /// sets it up over and over does not get a RESTART each time.
+    pub(super) fn restart_renewed(&mut self, now: Instant) {
+        let is_fresh =
+            |current: InProgress| now.micros_since(current.sent) < u64::from(RENEWED_MILLIS) * 1000;
+        if !self.restarts.current.is_some_and(is_fresh) {
+            self.restart_again(now);
+        }
     }
     /// The link was away: what was out may be lost.
     pub(super) fn restart_again(&mut self, now: Instant) {

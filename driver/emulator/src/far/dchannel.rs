@@ -13,8 +13,6 @@ use tdm::{Block, FRAME_OCTETS_MAX, Frame, SAMPLES, SampleTime, Timeslot};
 use super::packets::{Meeting, Packets};
 use crate::FarEnd;
 
-/// The timeslot of the D-channel. ETS 300 011, §4.
-const D_CHANNEL: Timeslot = Timeslot::new(16).expect("16 is a timeslot");
 /// A timeslot without HDLC on it: all ones.
 const MARK: [u8; SAMPLES] = [0xFF; SAMPLES];
 
@@ -35,6 +33,7 @@ pub struct DChannelCounters {
 
 /// The far end.
 pub struct DChannel {
+    timeslot: Timeslot,
     packets: Packets,
     encoder: Encoder,
     decoder: Decoder,
@@ -46,12 +45,13 @@ fn count(counter: &AtomicU64) {
 }
 
 impl DChannel {
-    /// A D-channel whose engine is met at `meeting`, now or later.
+    /// A D-channel in `timeslot` (16 of an E1, 24 of a T1: I.431) whose engine is met at `meeting`, now or later.
     ///
     /// # Errors
     /// As the system refuses to listen there.
-    pub fn open(meeting: Meeting) -> io::Result<Self> {
+    pub fn open(meeting: Meeting, timeslot: Timeslot) -> io::Result<Self> {
         Ok(Self {
+            timeslot,
             packets: Packets::open(meeting)?,
             encoder: Encoder::new(),
             decoder: Decoder::new(),
@@ -95,8 +95,8 @@ impl FarEnd for DChannel {
             // A new cable: nothing of the last conversation is left.
             (self.encoder, self.decoder) = (Encoder::new(), Decoder::new());
         }
-        self.hear(sent.timeslot(D_CHANNEL));
-        received.set_timeslot(D_CHANNEL, self.say());
+        self.hear(sent.timeslot(self.timeslot));
+        received.set_timeslot(self.timeslot, self.say());
     }
 }
 
@@ -104,6 +104,9 @@ impl FarEnd for DChannel {
 mod tests {
     use super::*;
     use tdm::{Law, heap};
+
+    /// As on a T1: 16 is a timeslot like others there.
+    const D_CHANNEL: Timeslot = Timeslot::new(24).expect("24 is a timeslot");
 
     /// The board's side of a D-channel, and the peer's socket.
     struct Bench {
@@ -119,7 +122,7 @@ mod tests {
         fn new() -> Self {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("d");
-            let far = DChannel::open(Meeting::Listen(path.clone())).unwrap();
+            let far = DChannel::open(Meeting::Listen(path.clone()), D_CHANNEL).unwrap();
             let peer = Packets::open(Meeting::Connect(path)).unwrap();
             let (encoder, decoder) = (Encoder::new(), Decoder::new());
             let mut bench =
@@ -137,7 +140,7 @@ mod tests {
                 self.encoder.octets(&mut octets);
                 sent.set_timeslot(D_CHANNEL, octets);
                 self.far.millisecond(SampleTime::samples(0), &sent, &mut received);
-                assert_eq!(received.octets[5][17], 0xD5, "B-channels stay idle");
+                assert_eq!(received.octets[5][16], 0xD5, "B-channels stay idle");
                 let heard = &mut self.heard;
                 self.decoder
                     .push(&received.timeslot(D_CHANNEL), |frame| heard.push(frame.to_vec()));
