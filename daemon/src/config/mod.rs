@@ -18,9 +18,9 @@ pub use dahdi::{Carrier, Coding, Framing, SpanLine, SpanLineError};
 pub use lines::Line;
 use lines::Lines;
 pub use shape::{
-    Board, ChannelChoice, ChannelNumbers, Clock, Config, Emulate, EmulatedBoard,
-    EmulatedSpan, FarEnd, FarEndKind, Group, Host, Hunt, Media, Orphan, Overlap, Rule,
-    ServiceMessages, Side, Signalling, Spans, Timers,
+    Board, ChannelChoice, ChannelNumbers, Clock, Config, Emulate, EmulatedBoard, EmulatedSpan,
+    FarEnd, FarEndKind, Group, Host, Hunt, Media, Orphan, Overlap, Rule, ServiceMessages, Side,
+    Signalling, Spans, Timers,
 };
 
 pub use shape::ScheduledFault;
