@@ -124,6 +124,7 @@ impl Wanted {
             fax: self.has(Detect::Fax),
             beep: self.has(Detect::Beep),
             mf: self.system().and_then(Detect::system),
+            machine_from_percent: 0,
         }
     }
 }

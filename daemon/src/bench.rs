@@ -94,9 +94,14 @@ impl Item {
             Self::Voice => Listen { answer: true, ..nothing },
             Self::Board => nothing,
             Self::Path => Listen { dtmf: true, progress: true, ..nothing },
-            Self::Dialler => {
-                Listen { dtmf: true, progress: true, answer: true, fax: true, beep: true, mf: None }
-            }
+            Self::Dialler => Listen {
+                dtmf: true,
+                progress: true,
+                answer: true,
+                fax: true,
+                beep: true,
+                ..nothing
+            },
         }
     }
 }

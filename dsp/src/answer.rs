@@ -1,9 +1,10 @@
-//! Person or machine: what is said after the answer, by its rhythm.
+//! Who answered: a person, a machine, a fax, nobody; by what is said after the answer.
 //!
-//! People say little and wait; machines speak on. The evidence is how long the first utterance is until
-//! somebody waits. Before that counts it must be speech: voiced, its level moving as syllables do, no tone
-//! and no hum. A beep is a machine, fax tones are a fax; tones and quiet are silence; a sound that is
-//! neither speech nor tone leaves the question open.
+//! Every look at the lane goes into [`rhythm`], which keeps what was said in numbers. Some times a second two
+//! models ([`forest`]) judge these numbers: whether anybody speaks, and whether who speaks is a machine. A verdict
+//! falls when the probability has passed the limits of [`Limits`]; until then time itself is evidence: who waits is
+//! a person, who speaks on is a machine. A beep after words is a machine, fax tones are a fax; tones and quiet are
+//! silence; a sound that is neither speech nor tone leaves the question open.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -12,36 +13,80 @@
     clippy::arithmetic_side_effects
 )]
 
+pub mod forest;
+pub mod rhythm;
+
+use std::sync::OnceLock;
+
 use crate::ears::{Answerer, Fax};
 use crate::frame::Frame;
-use crate::spectrum::HOP_MILLIS;
 use crate::tones::Tone;
-use crate::voice::Activity;
+use crate::voice::{Activity, Voice};
+use forest::Forest;
+use rhythm::{FEATURES, Look, Rhythm};
 
-/// Quiet after speech that is waiting for an answer: so many milliseconds behind an utterance up to so
-/// long. A hello is known by its brevity; behind a sentence another may follow, or a beep.
-const WAITS: [(u32, u32); 5] =
-    [(700, 680), (1200, 780), (1600, 1000), (2000, 1320), (u32::MAX, 1560)];
-/// A tone that sounds when the wait is over may become a beep: it is heard to its end, up to so long.
+/// The weights, as `tests/answer/train.py` writes them.
+const WEIGHTS: &str = include_str!("answer/weights.txt");
+
+/// The two models of all judges of a host.
+#[derive(Debug)]
+pub struct Models {
+    machine: Forest,
+    nobody: Forest,
+}
+
+impl Models {
+    /// The models, read once. Allocates: called when ears are built, never by a tick.
+    pub fn shared() -> &'static Self {
+        static MODELS: OnceLock<Models> = OnceLock::new();
+        MODELS.get_or_init(|| {
+            let read = |name| Forest::parse(WEIGHTS, name).unwrap_or_default();
+            Self { machine: read("machine"), nobody: read("nobody") }
+        })
+    }
+}
+
+/// Looks between two judgements: 80 ms; and when a verdict has fallen, that another may change: 320 ms.
+const EPOCH_LOOKS: u32 = 10;
+const LATER_LOOKS: u32 = 40;
+/// From this probability on it is a machine, unless the campaign says otherwise.
+const MACHINE: f32 = 0.93;
+const PERCENT_MIN: u8 = 50;
+/// Below this probability of a machine a pause is a person's who waits.
+const PERSON: f32 = 0.05;
+/// Below this share of a machine's limit it is a person when nothing more is waited for; above, nobody can tell.
+const UNSURE: f32 = 0.75;
+/// From this probability on nobody speaks.
+const NOBODY: f32 = 0.5;
+/// Who answers speaks up before: what begins later is looked at as closely as what follows a noise.
+const LATE_MILLIS: u32 = 2500;
+/// From this one on nobody at all: no machine either.
+const NOBODY_AT_ALL: f32 = 0.97;
+/// And already from this one on no person, when there were sounds before that were neither speech nor tone.
+const NOBODY_IN_NOISE: f32 = 0.1;
+/// Less speech than this is no machine's, while it goes on.
+const SPOKE_MIN_MILLIS: u32 = 1500;
+/// Looks wait here until it is sure that no tone began in them: what a tone takes to be known as one.
+const DELAY: usize = 12;
+/// Nobody is taken for a person before it was quiet for so long, nor after a tone that may become a beep, which is
+/// heard to its end, up to so long.
+const WAITS_MIN_MILLIS: u32 = 400;
 const HOLD_MILLIS: u32 = 2100;
-/// Speech that goes on for so long is a machine's. Business greetings end before, most recordings do not.
-const SPEAKS_ON_MILLIS: u32 = 3650;
+/// After more speech than a hello somebody may take a breath.
+const HELLO_MAX_MILLIS: u32 = 1400;
+const BREATH_MILLIS: u32 = 1200;
+/// Quiet after which a sound that was no speech is forgotten.
+const FORGETS_MILLIS: u32 = 1300;
+/// Quiet after which nothing more is waited for.
+const WAITS_MAX_MILLIS: u32 = 1900;
+/// After so long a verdict falls: who still speaks is a machine, unless that is improbable.
+const JUDGES_WITHIN_MILLIS: u32 = 7000;
 /// Less voiced sound than this is a click, a breath or a noise.
-const VOICED_MIN_MILLIS: u32 = 88;
-/// Share of an utterance that is voiced, if it is one; and if its level moves this much, as whispered words do
-/// and the clatter of a kitchen does not.
-const VOICED_SHARE_MIN: f32 = 0.4;
-const BREATHY_SHARE_MIN: f32 = 0.3;
-const BREATHY_MOVES_DB: f32 = 7.0;
-/// How much the level of speech moves: its standard deviation in dB. Tones, hum and the noise of a room
-/// mostly stay within 3 dB, music within 4; words have vowels and consonants, 5 dB and more.
-const MOVES_MIN_DB: f32 = 3.6;
-/// What goes on for seconds is no person, be it speech or music.
-const MOVES_ON_MIN_DB: f32 = 2.8;
-/// Share of an utterance within tones, if it is speech.
-const TONE_SHARE_MAX: f32 = 0.5;
-/// Share of it at an unchanged frequency, if it is speech whose level does not move this much.
-const STILL_SHARE_MAX: f32 = 0.65;
+const VOICED_MIN_MILLIS: u32 = 40;
+/// Share of an utterance within tones, if it is speech; and at an unchanged frequency, if it is speech whose level
+/// does not move this much (a standard deviation in dB).
+const TONE_SHARE_MAX: f32 = 0.6;
+const STILL_SHARE_MAX: f32 = 0.7;
 const STILL_MOVES_DB: f32 = 5.0;
 /// A frequency that has not changed since the last look, in Hz.
 const STILL_HZ: f32 = 4.0;
@@ -54,123 +99,101 @@ const TONE_MILLIS: u32 = 64;
 const NETWORK_TONE_SHARE: f32 = 0.3;
 const NETWORK_STILL_SHARE: f32 = 0.5;
 /// What a machine has said before its beep, at least.
-const VOICED_BEFORE_BEEP_MILLIS: u32 = 300;
+const VOICED_BEFORE_BEEP_MILLIS: u32 = 200;
+/// A shorter tone may be a pure vowel, and judges nobody.
+const BEEP_MILLIS: u32 = 136;
 /// When what was no speech by then is judged.
 const NOBODY_MILLIS: u32 = 5000;
 /// Sound of unknown kind in that time that leaves the question open.
 const UNKNOWN_MILLIS: u32 = 150;
 
-/// One look at the lane, as the judge sees it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Look {
-    at_millis: u32,
-    activity: Activity,
-    level_db: f32,
-    is_tone: bool,
-    is_still: bool,
-}
-
-/// Sound from its beginning until somebody waits.
-#[derive(Clone, Copy, Debug, Default)]
-struct Utterance {
-    first_millis: Option<u32>,
-    last_millis: u32,
-    /// Looks with sound, and how many of these are voiced, within a tone, at an unchanged frequency.
-    active: u32,
-    voiced: u32,
-    tone: u32,
-    still: u32,
-    /// Sum of the levels in dB, and of their squares.
-    level_db: f32,
-    level_db_squared: f32,
-}
-
-impl Utterance {
-    fn take(&mut self, look: &Look) {
-        if !look.activity.is_active {
-            return;
-        }
-        self.first_millis.get_or_insert(look.at_millis);
-        self.last_millis = look.at_millis;
-        self.active = self.active.saturating_add(1);
-        self.voiced = self.voiced.saturating_add(u32::from(look.activity.is_voiced));
-        self.tone = self.tone.saturating_add(u32::from(look.is_tone));
-        self.still = self.still.saturating_add(u32::from(look.is_still));
-        self.level_db += look.level_db;
-        self.level_db_squared += look.level_db * look.level_db;
-    }
-    /// Share of the looks with sound.
-    fn share(&self, looks: u32) -> f32 {
-        looks as f32 / self.active.max(1) as f32
-    }
-    const fn voiced_millis(&self) -> u32 {
-        self.voiced.saturating_mul(HOP_MILLIS)
-    }
-    /// Standard deviation of its level, in dB.
-    fn moves_db(&self) -> f32 {
-        let looks = self.active.max(1) as f32;
-        let mean = self.level_db / looks;
-        (self.level_db_squared / looks - mean * mean).max(0.0).sqrt()
-    }
-    /// Whether somebody spoke, if the level of speech moves by at least `moves_min_db`.
-    fn is_speech(&self, moves_min_db: f32) -> bool {
-        let moves_db = self.moves_db();
-        let is_breathy = moves_db >= BREATHY_MOVES_DB;
-        let voiced_min = if is_breathy { BREATHY_SHARE_MIN } else { VOICED_SHARE_MIN };
-        self.voiced_millis() >= VOICED_MIN_MILLIS
-            && self.share(self.voiced) >= voiced_min
-            && moves_db >= moves_min_db
-            && self.share(self.tone) <= TONE_SHARE_MAX
-            && (self.share(self.still) <= STILL_SHARE_MAX || moves_db >= STILL_MOVES_DB)
-    }
-    /// Whether it is a tone of the network, given that it is no speech.
-    fn is_network_tone(&self) -> bool {
-        self.share(self.tone) >= NETWORK_TONE_SHARE || self.share(self.still) >= NETWORK_STILL_SHARE
-    }
+/// A verdict: the final one, or a change of it when who was judged turns out to be somebody else.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Judged {
+    /// Who.
+    pub who: Answerer,
+    /// The probability of a machine.
+    pub machine: f32,
+    /// A verdict had fallen before.
+    pub is_revised: bool,
 }
 
 /// The answer judge of one lane.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Answer {
-    utterance: Utterance,
+    models: &'static Models,
+    /// The probability from which it is a machine; above 1 nothing is judged.
+    machine_from: f32,
+    rhythm: Rhythm,
     /// The latest look with sound, whatever it becomes.
     sounded_millis: u32,
     /// Sound that was neither speech nor tone.
     unknown_millis: u32,
     /// The frequency of the look before.
     hz: f32,
-    is_over: bool,
-    /// Looks wait here until it is sure that no tone began in them.
+    looks: u32,
+    /// What the machine's model said last.
+    machine: f32,
+    verdict: Option<Answerer>,
     latest: [Look; DELAY],
 }
 
-/// Looks that wait: what a tone takes to be known as one.
-const DELAY: usize = 12;
+impl Default for Answer {
+    fn default() -> Self {
+        Self {
+            models: Models::shared(),
+            machine_from: MACHINE,
+            rhythm: Rhythm::default(),
+            sounded_millis: 0,
+            unknown_millis: 0,
+            hz: 0.0,
+            looks: 0,
+            machine: 0.5,
+            verdict: None,
+            latest: [Look::default(); DELAY],
+        }
+    }
+}
 
 impl Answer {
-    /// Takes a look: the frame, what it is to the voice detector, and the tone that sounds in it.
+    /// A judge to whom a machine is what has this probability, in percent; 0 is the default, 100 and more only listens.
+    pub fn new(machine_from_percent: u8) -> Self {
+        let machine_from = match machine_from_percent {
+            0 => MACHINE,
+            100.. => f32::MAX,
+            percent => f32::from(percent.max(PERCENT_MIN)) / 100.0,
+        };
+        Self { machine_from, ..Self::default() }
+    }
+
+    /// Takes a look: the frame, what the voice detector says of it, and the tone that sounds in it.
     pub fn take(
         &mut self,
         at_millis: u32,
         frame: &Frame,
-        activity: Activity,
+        (activity, voice): (Activity, &Voice),
         tone: Option<&Tone>,
-    ) -> Option<(Answerer, f32)> {
-        if self.is_over {
-            return None;
-        }
+    ) -> Option<Judged> {
         let is_still = (frame.first_hz - self.hz).abs() < STILL_HZ;
         self.hz = frame.first_hz;
         let is_steady = tone.is_some_and(Tone::is_steady);
         let newest = if is_steady {
             // What seemed to be a voice just now was the tone's beginning.
             self.latest = [Look::default(); DELAY];
-            self.sounded_millis = self.utterance.last_millis;
+            self.sounded_millis = self.rhythm.last_millis;
             Look::default()
         } else {
-            let level_db = 10.0 * frame.power.max(1e-9).log10();
-            let is_tone = tone.is_some_and(is_tone);
-            Look { at_millis, activity, level_db, is_tone, is_still }
+            Look {
+                at_millis,
+                activity,
+                level_db: db(frame.power),
+                floor_db: db(voice.floor()),
+                hz: frame.first_hz,
+                peak_share: frame.first_share,
+                low_share: frame.low_share,
+                is_tone: tone.is_some_and(is_tone),
+                is_still,
+            }
         };
         if newest.activity.is_active {
             self.sounded_millis = at_millis;
@@ -180,78 +203,143 @@ impl Answer {
         if let Some(slot) = self.latest.first_mut() {
             *slot = newest;
         }
-        self.utterance.take(&oldest);
+        self.rhythm.take(&oldest);
+        self.looks = self.looks.wrapping_add(1);
         self.judge(at_millis, is_steady)
     }
 
-    fn judge(&mut self, at_millis: u32, is_steady: bool) -> Option<(Answerer, f32)> {
-        let utterance = self.utterance;
-        let is_late = at_millis >= NOBODY_MILLIS;
-        let Some(first) = utterance.first_millis else {
-            return is_late.then(|| self.nobody());
-        };
-        let spoke = utterance.last_millis.saturating_sub(first);
-        if spoke >= SPEAKS_ON_MILLIS {
-            if utterance.is_speech(MOVES_ON_MIN_DB) {
-                return Some(self.say(Answerer::Machine, evidence(spoke)));
-            }
-            return is_late.then(|| {
-                self.was_no_speech();
-                self.nobody()
-            });
-        }
-        let quiet = at_millis.saturating_sub(utterance.last_millis.max(self.sounded_millis));
-        let wait = WAITS.iter().find(|(up_to, _)| spoke <= *up_to).map_or(0, |(_, wait)| *wait);
-        let is_held = is_steady && quiet < wait.saturating_add(HOLD_MILLIS);
-        if quiet < wait || is_held {
+    fn judge(&mut self, at_millis: u32, is_steady: bool) -> Option<Judged> {
+        if self.machine_from > 1.0 {
             return None;
         }
-        if utterance.is_speech(MOVES_MIN_DB) {
-            return Some(self.say(Answerer::Human, evidence(spoke)));
+        let is_late = at_millis >= NOBODY_MILLIS;
+        if self.rhythm.first_millis.is_none() {
+            return if is_late { self.nobody() } else { None };
         }
-        self.was_no_speech();
-        None
+        let every = if self.verdict.is_some() { LATER_LOOKS } else { EPOCH_LOOKS };
+        if !self.looks.is_multiple_of(every) {
+            return None;
+        }
+        let quiet = self.quiet_millis(at_millis);
+        let spoke = self.rhythm.span_millis();
+        if quiet < WAITS_MIN_MILLIS && spoke < SPOKE_MIN_MILLIS {
+            return None;
+        }
+        let features = self.rhythm.features(at_millis, quiet);
+        self.machine = self.models.machine.probability(&features);
+        let is_held = is_steady && quiet < WAITS_MAX_MILLIS.saturating_add(HOLD_MILLIS);
+        let since = at_millis.saturating_sub(self.rhythm.first_millis.unwrap_or(at_millis));
+        let is_out_of_time = since >= JUDGES_WITHIN_MILLIS;
+        let speaks_on = is_out_of_time && quiet < WAITS_MIN_MILLIS && self.machine >= 0.5;
+        let has_waited = (quiet >= WAITS_MAX_MILLIS || is_out_of_time) && !is_held;
+        let is_machine = self.machine >= self.machine_from || speaks_on;
+        let wait = if spoke <= HELLO_MAX_MILLIS { WAITS_MIN_MILLIS } else { BREATH_MILLIS };
+        let is_person = quiet >= wait && !is_held && self.machine < PERSON;
+        let who = match (is_machine, is_person, has_waited) {
+            (true, _, _) => Answerer::Machine,
+            (_, true, _) => Answerer::Human,
+            (_, _, true) if self.machine < UNSURE * self.machine_from => Answerer::Human,
+            (_, _, true) => Answerer::NotSure,
+            _ if is_late && self.verdict.is_none() => return self.still_no_speech(&features),
+            _ => return None,
+        };
+        if self.verdict == Some(who) {
+            return None;
+        }
+        if self.speaks(&features, who) {
+            return self.say(who, self.machine);
+        }
+        if quiet >= FORGETS_MILLIS && !is_held {
+            self.was_no_speech();
+        }
+        if is_late { self.nobody() } else { None }
     }
 
-    /// Forgets the utterance, as if nothing had been; but a sound of unknown kind is remembered.
-    fn was_no_speech(&mut self) {
-        if !self.utterance.is_network_tone() {
-            let millis = self.utterance.active.saturating_mul(HOP_MILLIS);
-            self.unknown_millis = self.unknown_millis.saturating_add(millis);
+    /// Something sounds on when a verdict is due: no speech, or else more is waited for.
+    fn still_no_speech(&mut self, features: &[f32; FEATURES]) -> Option<Judged> {
+        if self.speaks(features, Answerer::Machine) {
+            return None;
         }
-        self.utterance = Utterance::default();
+        self.was_no_speech();
+        self.nobody()
+    }
+
+    /// Whether it is speech enough for this verdict. Music that is called a machine harms nobody.
+    fn speaks(&self, features: &[f32; FEATURES], who: Answerer) -> bool {
+        let is_late = self.rhythm.first_millis.is_some_and(|first| first >= LATE_MILLIS);
+        let is_noisy = is_late || self.unknown_millis >= UNKNOWN_MILLIS;
+        let limit = match who {
+            Answerer::Human if is_noisy => NOBODY_IN_NOISE,
+            Answerer::Human => NOBODY,
+            _ => NOBODY_AT_ALL,
+        };
+        self.is_speech() && self.models.nobody.probability(features) < limit
+    }
+
+    /// How long nothing has sounded.
+    fn quiet_millis(&self, at_millis: u32) -> u32 {
+        at_millis.saturating_sub(self.rhythm.last_millis.max(self.sounded_millis))
+    }
+
+    /// What was said so far, in the order of [`rhythm::NAMES`]; `None` before anything was.
+    pub fn features(&self, at_millis: u32) -> Option<[f32; FEATURES]> {
+        self.rhythm.first_millis?;
+        Some(self.rhythm.features(at_millis, self.quiet_millis(at_millis)))
+    }
+
+    /// Whether it can be speech at all: voiced, and no tone.
+    fn is_speech(&self) -> bool {
+        let rhythm = &self.rhythm;
+        rhythm.voiced_millis() >= VOICED_MIN_MILLIS
+            && rhythm.tone_share() <= TONE_SHARE_MAX
+            && (rhythm.still_share() <= STILL_SHARE_MAX || rhythm.moves_db() >= STILL_MOVES_DB)
+    }
+    /// Forgets what was said, as if nothing had been; but a sound of unknown kind is remembered.
+    fn was_no_speech(&mut self) {
+        let rhythm = &self.rhythm;
+        let is_network = rhythm.tone_share() >= NETWORK_TONE_SHARE
+            || rhythm.still_share() >= NETWORK_STILL_SHARE;
+        if !is_network {
+            self.unknown_millis = self.unknown_millis.saturating_add(rhythm.sounding_millis());
+        }
+        self.rhythm = Rhythm::default();
     }
     /// Nobody has spoken in time.
-    fn nobody(&mut self) -> (Answerer, f32) {
+    fn nobody(&mut self) -> Option<Judged> {
+        if self.verdict.is_some() {
+            return None;
+        }
         let is_unknown = self.unknown_millis >= UNKNOWN_MILLIS;
         self.say(if is_unknown { Answerer::NotSure } else { Answerer::Silence }, 0.5)
     }
 
-    /// A beep was heard. `None` when a verdict has fallen already, or nobody has spoken before it.
-    pub fn beep(&mut self) -> Option<(Answerer, f32)> {
-        let spoke = self.utterance.voiced_millis() >= VOICED_BEFORE_BEEP_MILLIS
-            && self.utterance.is_speech(MOVES_ON_MIN_DB);
-        (spoke && !self.is_over).then(|| self.say(Answerer::Machine, 0.99))
+    /// A beep was heard. `None` when it changes nothing, or nobody has spoken before it.
+    pub fn beep(&mut self, tone: &Tone) -> Option<Judged> {
+        let spoke = self.rhythm.voiced_millis() >= VOICED_BEFORE_BEEP_MILLIS && self.is_speech();
+        if spoke && tone.millis() >= BEEP_MILLIS { self.say(Answerer::Machine, 0.99) } else { None }
     }
-    /// A fax was heard. `None` when a verdict has fallen already.
-    pub fn fax(&mut self, fax: Fax) -> Option<(Answerer, f32)> {
+    /// A fax was heard. `None` when that is known already.
+    pub fn fax(&mut self, fax: Fax) -> Option<Judged> {
         let _ = fax;
-        (!self.is_over).then(|| self.say(Answerer::Fax, 1.0))
+        self.say(Answerer::Fax, 1.0)
+    }
+    /// Whether a machine waits for a message after this beep.
+    pub fn is_machine(&self) -> bool {
+        self.verdict == Some(Answerer::Machine)
     }
 
-    fn say(&mut self, who: Answerer, score: f32) -> (Answerer, f32) {
-        self.is_over = true;
-        (who, score)
+    fn say(&mut self, who: Answerer, machine: f32) -> Option<Judged> {
+        let before = self.verdict.replace(who);
+        (before != Some(who)).then_some(Judged { who, machine, is_revised: before.is_some() })
     }
+}
+
+/// Power in dB of full scale.
+fn db(power: f32) -> f32 {
+    10.0 * power.clamp(1e-9, 1.0).log10()
 }
 
 /// Whether a tone that sounds is one of the network or of a machine; noise may lie over it.
 fn is_tone(tone: &Tone) -> bool {
     tone.millis() >= TONE_MILLIS && tone.share >= TONE_POWER_SHARE && tone.drift_hz <= TONE_DRIFT_HZ
-}
-
-/// Evidence for a machine in the length of an utterance: 0.5 at the limit, 0.1 and 0.9 at ±0.8 s.
-fn evidence(spoke_millis: u32) -> f32 {
-    let x = (spoke_millis as f32 - SPEAKS_ON_MILLIS as f32) / 364.0;
-    1.0 / (1.0 + (-x).exp())
 }

@@ -8,7 +8,9 @@
 )]
 
 use crate::fax;
+use crate::spectrum::HOP_MILLIS;
 use crate::tones::Tone;
+use crate::voice::Activity;
 
 /// Frequencies beeps have been met at; 2100 Hz and up is a modem's.
 const HZ: core::ops::RangeInclusive<f32> = 350.0..=2050.0;
@@ -29,4 +31,25 @@ pub fn beep_of(tone: &Tone) -> Option<u16> {
         && (tone.drift_hz <= DRIFT_MAX_HZ || tone.millis() >= GLIDE_MILLIS)
         && !fax::is_cng(tone);
     is_beep.then_some(tone.hz[0] as u16)
+}
+
+/// Which of the latest frames had sound: the lowest bit is the latest. A beep stands alone, a pure vowel does not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before(u64);
+
+/// Frames before a tone's edge that must be quiet, and where they end: the window reaches so far.
+const QUIET_FRAMES: u64 = 0b11;
+const EDGE_FRAMES: u32 = 3;
+
+impl Before {
+    /// Takes what a frame was.
+    pub fn take(&mut self, activity: Activity) {
+        self.0 = self.0.wrapping_shl(1) | u64::from(activity.is_active);
+    }
+    /// Whether it was quiet before `from_millis`, when the frame of `at_millis` is the next to be taken.
+    pub fn was_quiet_before(self, at_millis: u32, from_millis: u32) -> bool {
+        let frames = at_millis.saturating_sub(from_millis) / HOP_MILLIS;
+        let before = self.0.checked_shr(frames.saturating_add(EDGE_FRAMES)).unwrap_or(0);
+        before & QUIET_FRAMES == 0
+    }
 }

@@ -13,7 +13,8 @@
 
 use tdm::{Block, Law, SAMPLES, SampleTime, TIMESLOTS, Timeslot};
 
-use crate::answer::Answer;
+use crate::answer::rhythm::FEATURES;
+use crate::answer::{Answer, Judged};
 use crate::beep;
 use crate::dtmf::{self, Key, Receivers, Waves};
 use crate::fax::FaxEar;
@@ -36,6 +37,9 @@ pub struct Listen {
     pub progress: bool,
     /// Person or machine, from the moment it is switched on (that is CONNECT).
     pub answer: bool,
+    /// Percent of probability from which an answer is a machine's, 50 to 99: the trade between people who are lost
+    /// and machines that pass. 0 is the default, 93. From 100 on nothing is judged, only listened to.
+    pub machine_from_percent: u8,
     /// Fax tones.
     pub fax: bool,
     /// A single-tone beep.
@@ -98,6 +102,15 @@ pub enum Heard {
         /// Evidence for a machine.
         score: f32,
     },
+    /// Who was judged turns out to be somebody else: a machine talks back, a person was a greeting.
+    AnswerRevised {
+        /// Who.
+        who: Answerer,
+        /// Evidence for a machine.
+        score: f32,
+    },
+    /// A machine's beep ended, at this frequency in Hz: a message may be left from now on.
+    SpeakNow(u16),
     /// A fax sound.
     Fax(Fax),
     /// A beep ended; its frequency in Hz.
@@ -106,6 +119,12 @@ pub enum Heard {
     Mf(u8),
     /// The register signal is over.
     MfEnd(u8),
+}
+
+impl Heard {
+    const fn judged(Judged { who, machine: score, is_revised }: Judged) -> Self {
+        if is_revised { Self::AnswerRevised { who, score } } else { Self::Answer { who, score } }
+    }
 }
 
 /// What was heard, when (the last sample needed to know), where (lane 0 to 31).
@@ -301,6 +320,9 @@ struct Lane {
     tones: Tones,
     voice: Voice,
     progress: Progress,
+    /// Whether the latest frames had sound, and whether quiet was before the tone that sounds.
+    recent: beep::Before,
+    is_apart: bool,
     fax: FaxEar,
     answer: Answer,
     answer_millis: u32,
@@ -375,11 +397,18 @@ impl Ears {
             ear.fax = FaxEar::default();
         }
         if listen.answer && !was.answer {
-            (ear.answer, ear.answer_millis) = (Answer::default(), 0);
+            (ear.answer, ear.answer_millis) = (Answer::new(listen.machine_from_percent), 0);
         }
         self.wants_dtmf = wants(self.wants_dtmf, index, listen.dtmf);
         self.wants_spectra = wants(self.wants_spectra, index, listen.wants_spectra());
         self.wants_mf = wants(self.wants_mf, index, listen.mf.is_some());
+    }
+
+    /// What was said on a lane since its answer, in the order of [`crate::answer::rhythm::NAMES`]: the reason of its
+    /// verdict. `None` where nothing was said, or nobody listens for the answer.
+    pub fn answer_features(&self, lane: Timeslot) -> Option<[f32; FEATURES]> {
+        let lane = self.lanes.get(lane.index()).filter(|lane| lane.listen.answer)?;
+        lane.answer.features(lane.answer_millis)
     }
 
     /// Hears a millisecond; says what became true in it.
@@ -468,7 +497,7 @@ impl Lane {
     fn take(&mut self, frame: &Frame, plans: &Plans, mut say: impl FnMut(Heard)) {
         self.millis = self.millis.saturating_add(HOP_MILLIS);
         self.answer_millis = self.answer_millis.saturating_add(HOP_MILLIS);
-        let Self { listen, tones, progress, fax, answer, .. } = self;
+        let Self { listen, tones, progress, fax, answer, is_apart, recent, .. } = self;
         let at_millis = self.millis.saturating_sub(LAG_MILLIS);
         tones.take(at_millis, frame, |change| {
             if listen.progress {
@@ -480,29 +509,33 @@ impl Lane {
                 if listen.fax {
                     say(Heard::Fax(heard));
                 }
-                if listen.answer
-                    && let Some((who, score)) = answer.fax(heard)
-                {
-                    say(Heard::Answer { who, score });
+                if listen.answer {
+                    answer.fax(heard).into_iter().for_each(|judged| say(Heard::judged(judged)));
                 }
+            }
+            if let Change::Began(tone) = change {
+                *is_apart = recent.was_quiet_before(at_millis, tone.from_millis);
             }
             if let Change::Ended(tone) = change
                 && (listen.beep || listen.answer)
+                && *is_apart
                 && let Some(hz) = beep::beep_of(&tone)
             {
                 if listen.beep {
                     say(Heard::Beep(hz));
                 }
-                if listen.answer
-                    && let Some((who, score)) = answer.beep()
-                {
-                    say(Heard::Answer { who, score });
+                if listen.answer {
+                    answer.beep(&tone).into_iter().for_each(|judged| say(Heard::judged(judged)));
+                    if answer.is_machine() {
+                        say(Heard::SpeakNow(hz));
+                    }
                 }
             }
         });
         let tone = self.tones.now();
         let activity = self.voice.take(frame);
         let is_voice = activity.is_active;
+        self.recent.take(activity);
         if self.listen.progress
             && let Some(sound) = self.progress.take(at_millis, frame, tone, is_voice, plans)
         {
@@ -517,17 +550,14 @@ impl Lane {
             if self.listen.fax {
                 say(Heard::Fax(heard));
             }
-            if self.listen.answer
-                && let Some((who, score)) = self.answer.fax(heard)
-            {
-                say(Heard::Answer { who, score });
+            if self.listen.answer {
+                self.answer.fax(heard).into_iter().for_each(|judged| say(Heard::judged(judged)));
             }
         }
-        if self.listen.answer
-            && let Some((who, score)) =
-                self.answer.take(self.answer_millis, frame, activity, self.tones.now())
-        {
-            say(Heard::Answer { who, score });
+        if self.listen.answer {
+            let voice = (activity, &self.voice);
+            let judged = self.answer.take(self.answer_millis, frame, voice, self.tones.now());
+            judged.into_iter().for_each(|judged| say(Heard::judged(judged)));
         }
     }
 }

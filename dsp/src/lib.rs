@@ -3,11 +3,12 @@
 //! Two doors: [`ears`] hears a span's lanes (detectors), [`pipeline`] joins ears, players, recorders and
 //! the switch into one step a millisecond. This crate never sees a call.
 
-mod answer;
+pub mod answer;
 mod beep;
 mod dtmf;
 pub mod ears;
 mod fax;
+pub mod fingerprint;
 mod frame;
 pub mod g711;
 pub mod generate;

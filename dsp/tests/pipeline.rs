@@ -288,7 +288,14 @@ fn what_names_no_span_of_this_host_is_passed_over() {
 #[test]
 fn a_busy_tick_leaves_the_heap_alone() {
     let mut bench = Bench::new(&[Law::A, Law::Mu]);
-    let all = Listen { dtmf: true, progress: true, answer: true, fax: true, beep: true, mf: None };
+    let all = Listen {
+        dtmf: true,
+        progress: true,
+        answer: true,
+        fax: true,
+        beep: true,
+        ..Listen::default()
+    };
     for t in 1..=15 {
         let (a, b) = (channel(0, t), channel(1, t + 15));
         bench.command(Command::Connect { from: a, to: b });

@@ -526,7 +526,7 @@ mod defaults {
         30_000
     }
     pub fn judge_millis() -> u32 {
-        6_000
+        8_500
     }
     pub fn safe_harbour() -> String {
         "safe_harbour".into()

@@ -24,8 +24,15 @@ fn report(listen: Listen, millis: u64, mut next: impl FnMut() -> f32) -> Vec<Hea
     heard
 }
 
-const DIGITS_AND_TONES: Listen =
-    Listen { dtmf: true, progress: false, answer: false, fax: true, beep: true, mf: None };
+const DIGITS_AND_TONES: Listen = Listen {
+    dtmf: true,
+    progress: false,
+    answer: false,
+    fax: true,
+    beep: true,
+    mf: None,
+    machine_from_percent: 0,
+};
 
 #[test]
 fn a_pilot_alone_is_nothing_to_any_detector() {

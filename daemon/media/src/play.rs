@@ -159,6 +159,8 @@ impl Media {
             Heard::Answer { who, score } => self.judged(id, who, score, at),
             Heard::DtmfEnd(_)
             | Heard::SitCode(_)
+            | Heard::AnswerRevised { .. }
+            | Heard::SpeakNow(_)
             | Heard::Beep(_)
             | Heard::Mf(_)
             | Heard::MfEnd(_) => {}

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Fits the two models of `dsp/src/answer` to a corpus and writes their weights.
+
+    python3 train.py --corpus DIR [--noises DIR…] [--check DIR…] --listen ".../answers" --out dsp/src/answer/weights.txt
+
+`--corpus` and `--check` are folders that `corpus.py` made; nothing of a `--check` folder is learned from, its figures are
+printed. `--listen` is the example `answers` of dsp. Needs numpy and lightgbm. The same corpus gives the same weights.
+"""
+import argparse
+import json
+import os
+import subprocess
+
+import lightgbm
+import numpy as np
+
+STEP_MILLIS = 80
+HUMAN, MACHINE, NOT_SURE = 1, 2, 3
+NAMES = ["onset_ms", "since_ms", "quiet_ms", "span_ms", "first_burst_ms", "this_burst_ms", "longest_burst_ms", "bursts",
+         "first_gap_ms", "latest_gap_ms", "longest_gap_ms", "mean_gap_ms", "sounding_ms", "sounding_share",
+         "voiced_share", "level_moves_db", "peak_over_mean_db", "over_floor_db", "burst_level_change_db", "end_level_db",
+         "syllables", "syllables_a_second", "since_syllable_ms", "hz_mean", "hz_moves", "low_share_mean",
+         "low_share_moves", "peak_share_mean", "still_share", "tone_share", "floor_db", "end_hz_change"]
+# More speech is more of a machine, whatever else.
+MONOTONE = {"span_ms": 1, "longest_burst_ms": 1, "sounding_ms": 1, "syllables": 1}
+# What a file of a class counts: in a field of calls half are machines, and of five people one answers at length.
+SHARES = {"short": .35, "long": .15, "human_short": .35, "human_long": .15, "machine_beep": .25, "machine": .25,
+          "machine_nobeep": .25}
+
+
+def rows_of(folder, listen):
+    """(features, number of the file, milliseconds, items) of a corpus; kept beside it."""
+    items = json.load(open(os.path.join(folder, "labels.json")))["items"]
+    kept = os.path.join(folder, "features.npy")
+    newest = os.path.getmtime(listen)
+    if not os.path.exists(kept) or os.path.getmtime(kept) < newest:
+        files = [os.path.join(folder, i["file"]) for i in items]
+        done = subprocess.run([listen, "features", str(STEP_MILLIS), *files], stdout=subprocess.PIPE, check=True)
+        np.save(kept, np.frombuffer(done.stdout, "<f4").reshape(-1, 2 + len(NAMES)))
+    rows = np.load(kept)
+    return rows[:, 2:], rows[:, 0].astype(int), rows[:, 1], items
+
+
+def fit(x, y, weights, names, trees, leaves):
+    data = lightgbm.Dataset(x, y, weight=weights, free_raw_data=False)
+    params = dict(objective="binary", learning_rate=.12, num_leaves=leaves, min_data_in_leaf=300, lambda_l2=5.0,
+                  feature_fraction=.6, bagging_fraction=.6, bagging_freq=1, seed=1, deterministic=True, num_threads=1,
+                  force_row_wise=True, verbose=-1, max_bin=127,
+                  monotone_constraints=[MONOTONE.get(n, 0) for n in names] if names else None)
+    return lightgbm.train({k: v for k, v in params.items() if v is not None}, data, trees)
+
+
+def written(name, booster, columns, shift=0.0, scale=1.0):
+    """A model as the crate reads it."""
+    def node(n):
+        if "leaf_value" in n:
+            return f"={n['leaf_value']:.5g}"
+        return f"{columns[n['split_feature']]}:{n['threshold']:.6g} {node(n['left_child'])} {node(n['right_child'])}"
+    trees = [f"tree {node(t['tree_structure'])}" for t in booster.dump_model()["tree_info"]]
+    return "\n".join([f"model {name}", f"shift {shift:.5g}", f"scale {scale:.5g}", *trees]) + "\n"
+
+
+def epochs(rows):
+    """Rows that count for the machine's model: speech of a call up to its beep, weights, and whether it is a machine."""
+    x, of, at, items = rows
+    ends = np.array([next((e["t_ms"] for e in i["events"] if e["event"] == "beep"), 1e9) for i in items])
+    known = np.array([i["expect"] in ("human", "machine") for i in items])
+    here = known[of] & (at < ends[of]) & (x[:, NAMES.index("since_ms")] < 10000)
+    y = np.array([i["expect"] == "machine" for i in items])[of]
+    count = np.bincount(of[here], minlength=len(items))
+    cls = [i["cls"] for i in items]
+    share = np.array([SHARES.get(c, 0) / cls.count(c) for c in cls])
+    weights = share[of] / np.maximum(count[of], 1)
+    return here, y, weights
+
+
+def nobodys(args):
+    """The model of whether nobody speaks, from the corpus and those of noise and tones."""
+    xs, ys, ws = [], [], []
+    for folder in [args.corpus, *args.noises]:
+        x, of, at, items = rows_of(folder, args.listen)
+        nobody = np.array([i["expect"] == "none" for i in items])
+        speech = np.array([i["expect"] in ("human", "machine") for i in items])
+        starts = np.array([i["speech_start_ms"] or 0 for i in items])
+        here = (nobody | speech)[of] & (at > starts[of] + 150)
+        count = np.bincount(of[here], minlength=len(items))
+        xs.append(x[here])
+        ys.append(nobody[of][here])
+        # Each file counts once, however long it is.
+        ws.append(1 / count[of[here]])
+    x, y, w = np.concatenate(xs), np.concatenate(ys), np.concatenate(ws)
+    w = np.where(y, w / w[y].sum(), w / w[~y].sum()) * len(y) / 2
+    return fit(x, y, w, None, args.trees, args.leaves)
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--corpus", required=True)
+    ap.add_argument("--noises", nargs="*", default=[], help="more folders, for the model of nobody only")
+    ap.add_argument("--check", nargs="*", default=[])
+    ap.add_argument("--listen", required=True)
+    ap.add_argument("--out", required=True)
+    ap.add_argument("--trees", type=int, default=60)
+    ap.add_argument("--leaves", type=int, default=16)
+    args = ap.parse_args()
+    rows = rows_of(args.corpus, args.listen)
+    x, of, at, items = rows
+    here, y, weights = epochs(rows)
+    columns = list(range(len(NAMES)))
+    machine = fit(x[here], y[here], weights[here] * here.sum() / weights[here].sum(), NAMES, args.trees, args.leaves)
+    nobody = nobodys(args)
+    head = "# Written by tests/answer/train.py; see dsp/src/answer/forest.rs for what the lines mean.\n"
+    open(args.out, "w").write(head + written("machine", machine, columns) + written("nobody", nobody, columns))
+    gain = machine.feature_importance("gain")
+    print("machine:", ", ".join(f"{NAMES[columns[k]]} {gain[k] / gain.sum():.2f}" for k in np.argsort(-gain)[:14]))
+    for folder in [args.corpus, *args.check]:
+        print(folder)
+        r = rows_of(folder, args.listen)
+        curve(r, machine.predict(r[0]), nobody.predict(r[0]))
+
+
+def verdicts(rows, p, machine_from, person=.05, waits=400, waits_max=1900, speaks_max=8000):
+    """What the judge of `dsp/src/answer.rs` says of speech: class → (verdict, ms after speech began, after it ended)."""
+    x, of, at, items = rows
+    quiet, span = x[:, NAMES.index("quiet_ms")], x[:, NAMES.index("span_ms")]
+    waited = quiet >= waits_max
+    said = np.zeros(len(p), int)
+    said[waited] = np.where(p[waited] < .75 * machine_from, HUMAN, NOT_SURE)
+    said[(quiet >= waits) & (p < person)] = HUMAN
+    said[(p >= machine_from) | (span >= speaks_max)] = MACHINE
+    said_at = np.where(said > 0)[0]
+    numbers, first = np.unique(of[said_at], return_index=True)
+    firsts = dict(zip(numbers, said_at[first]))
+    out = {}
+    for n, i in enumerate(items):
+        if i["expect"] not in ("human", "machine"):
+            continue
+        k = firsts.get(n)
+        who, when = (said[k], at[k]) if k is not None else (NOT_SURE, np.inf)
+        for e in i["events"]:
+            if e["event"] == "beep" and when > e["t_ms"]:
+                who, when = MACHINE, e["end_ms"] + 60
+                break
+        spoken = [e for e in i["events"] if e["event"] == "speech"]
+        ended = [e["end_ms"] for e in spoken if e["t_ms"] <= when]
+        out.setdefault(i["cls"], []).append((who, when - spoken[0]["t_ms"], when - (ended[-1] if ended else np.nan)))
+    return out
+
+
+def interval(hits, n):
+    """95 % of Wilson's score."""
+    z, share = 1.96, hits / n
+    middle, reach = share + z * z / 2 / n, z * np.sqrt(share * (1 - share) / n + z * z / 4 / n / n)
+    return f"{100 * share:.1f} ({100 * (middle - reach) / (1 + z * z / n):.1f} to {100 * (middle + reach) / (1 + z * z / n):.1f})"
+
+
+def curve(rows, p, nobody):
+    """The trade between lost people and passed machines, a line for each operating point."""
+    x, of, at, items = rows
+    since = x[:, NAMES.index("since_ms")]
+    early = (since >= 2900) & (since < 3000) & np.array([i["expect"] == "machine" for i in items])[of]
+    print(f"  machines at 3 s of their call, probability over 0.5: {100 * np.mean(p[early] > .5):.1f} of {early.sum()}")
+    for machine_from in (.7, .8, .85, .9, .93, .95, .97):
+        out = verdicts(rows, p, machine_from)
+        of_class = lambda part, who: [np.sum([v[0] == who for c in out if part in c for v in out[c]]), sum(len(out[c]) for c in out if part in c)]
+        share = lambda part, who: of_class(part, who)[0] / of_class(part, who)[1]
+        wait = np.nanmedian([v[2] for c in out if "short" in c for v in out[c] if v[0] == HUMAN])
+        lost = .8 * share("short", MACHINE) + .2 * share("long", MACHINE)
+        mix = .4 * share("short", HUMAN) + .1 * share("long", HUMAN) + .5 * share("machine", MACHINE)
+        print(f"  {machine_from:.2f}: mix {100 * mix:.1f}, lost {100 * lost:.1f}, short {interval(*of_class('short', HUMAN))} after {wait:.0f} ms,"
+              f" long {interval(*of_class('long', HUMAN))}, machine {interval(*of_class('machine', MACHINE))}")
+
+
+if __name__ == "__main__":
+    main()
