@@ -2,7 +2,7 @@
 //!
 //! Every look at the lane goes into [`rhythm`], which keeps what was said in numbers. Some times a second two
 //! models ([`forest`]) judge these numbers: whether anybody speaks, and whether who speaks is a machine. A verdict
-//! falls when the probability has passed the limits of [`Limits`]; until then time itself is evidence: who waits is
+//! falls when the probability has passed the limit of the campaign; until then time itself is evidence: who waits is
 //! a person, who speaks on is a machine. A beep after words is a machine, fax tones are a fax; tones and quiet are
 //! silence; a sound that is neither speech nor tone leaves the question open.
 #![deny(
