@@ -78,6 +78,10 @@ fn run(mut arguments: std::env::Args) -> Result<bool, Failure> {
     }
     let (mut passed, mut failed) = (0, 0);
     for (name, play) in SCENARIOS {
+        // It takes its time, and is run when everything is, or by its name.
+        if words.is_empty() && !context.full && name.contains("intruder") {
+            continue;
+        }
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
             continue;
         }
