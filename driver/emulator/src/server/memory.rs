@@ -115,9 +115,7 @@ impl HostMemory for ClientMemory {
             address,
             octets,
             |range| range.readable,
-            |memory, offset, part| {
-                into.get_mut(part).is_some_and(|into| memory.read(offset, into))
-            },
+            |memory, offset, part| into.get_mut(part).is_some_and(|into| memory.read(offset, into)),
         )
     }
     fn store(&self, address: u64, from: &[u8]) -> bool {
@@ -125,9 +123,7 @@ impl HostMemory for ClientMemory {
             address,
             from.len(),
             |range| range.writable,
-            |memory, offset, part| {
-                from.get(part).is_some_and(|from| memory.write(offset, from))
-            },
+            |memory, offset, part| from.get(part).is_some_and(|from| memory.write(offset, from)),
         )
     }
 }
