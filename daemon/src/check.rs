@@ -8,7 +8,7 @@ use crate::allow::Allow;
 use crate::cli::Place;
 use crate::config::{BoardAddress, Config};
 use crate::door::SOCKET_PATH_OCTETS_MAX;
-use crate::{far_ends, prompts};
+use crate::{far_ends, image, prompts};
 
 /// The configuration, checked with all that it names: prompts are decoded, scenarios built, users looked up.
 ///
@@ -22,6 +22,9 @@ pub fn load(place: &Place) -> Result<Config> {
     let path = place.config_path();
     far_ends::check(&config, path.parent().unwrap_or(Path::new(".")))?;
     users(&config)?;
+    for image in config.spans.board.iter().filter_map(|board| board.image.as_deref()) {
+        image::version(image.as_ref())?;
+    }
     for socket in sockets(place, &config) {
         let octets = socket.as_os_str().len();
         if octets > SOCKET_PATH_OCTETS_MAX {

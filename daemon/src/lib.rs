@@ -20,6 +20,7 @@ pub mod emulate;
 pub mod far_ends;
 pub mod faults;
 pub mod house;
+pub mod image;
 pub mod jitter;
 pub mod journal;
 pub mod media_shell;

@@ -75,8 +75,12 @@ fn line_told(line: &Value, status: &Value, text: &mut Vec<String>) {
         list.into_iter().flatten().filter_map(Value::as_str).collect()
     };
     let alarms = words("alarms");
+    let looped = match line.get("loopback").and_then(Value::as_str) {
+        Some(kind) => format!(", in a {kind} loop (`ctl loopback` ends it)"),
+        None => String::new(),
+    };
     text.push(format!(
-        "span {span}: line {}, {}{}{}{} ({}, board {} port {})",
+        "span {span}: line {}, {}{}{looped}{}{} ({}, board {} port {})",
         if is(line, "in_service") { "up" } else { "down" },
         match link {
             None => "no link",

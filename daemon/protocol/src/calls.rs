@@ -31,6 +31,7 @@ pub const METHODS: &[(&str, Access)] = &[
     ("unblock", Access::Maintain),
     ("drain", Access::Maintain),
     ("restart", Access::Maintain),
+    ("loopback", Access::Maintain),
     ("reload", Access::Maintain),
     ("status", Access::Read),
 ];

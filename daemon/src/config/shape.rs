@@ -92,6 +92,9 @@ pub struct Board {
     /// Buffers of the DMA ring.
     #[serde(default)]
     pub ring: Option<Spanned<u8>>,
+    /// The image file that a TE820 should run.
+    #[serde(default)]
+    pub image: Option<String>,
     /// Red and blue are raised after this; 2,500 when absent.
     #[serde(default)]
     pub alarm_raise_millis: Option<u32>,

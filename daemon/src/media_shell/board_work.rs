@@ -224,7 +224,7 @@ impl BoardRings {
     }
 
     /// Every line comes once in [`LOOK_TURNS`], no two of them in one turn.
-    fn look_at_a_line<B: Bus>(&mut self, board: &Board<B>) {
+    fn look_at_a_line<B: Bus>(&mut self, board: &mut Board<B>) {
         self.turns = self.turns.wrapping_add(1) % LOOK_TURNS;
         let (port, rest) = (self.turns / LOOK_APART, self.turns % LOOK_APART);
         let Some(known) = self.ports.get(port).filter(|_| rest == 0) else { return };

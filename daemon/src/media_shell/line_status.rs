@@ -2,18 +2,20 @@
 //! follows from that in words.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU8, AtomicU64};
 
 use bus::Bus;
-use driver::Board;
 use driver::span::Interval;
+use driver::{Board, Loopback};
 use serde::Serialize;
 
 /// Counters of a line since its board was started, and of its seconds. Written by the board thread, read by
 /// anybody: each number is whole, two of them may be of two moments.
 #[derive(Debug, Default)]
 pub struct LineShared {
+    /// A board has it.
+    pub is_driven: bool,
     counters: [AtomicU64; 4],
     quarter: [AtomicU64; 5],
     day: [AtomicU64; 5],
@@ -23,7 +25,17 @@ pub struct LineShared {
     no_multiframe: AtomicU64,
     /// Milliseconds pass on its board, and no interrupt tells of them.
     deaf: AtomicU64,
+    /// The loop that an operator wants, as its place in [`LOOPS`]. The board thread reads it.
+    wanted_loop: AtomicU8,
 }
+
+/// Loops by the names that an operator gives them.
+pub const LOOPS: [(&str, Loopback); 4] = [
+    ("none", Loopback::None),
+    ("line", Loopback::Line),
+    ("payload", Loopback::Payload),
+    ("local", Loopback::Local),
+];
 
 /// Errors since the board was started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -63,6 +75,9 @@ pub struct LineStatus {
     pub alarms: Vec<&'static str>,
     /// Its line clocks the board.
     pub is_clock: bool,
+    /// The loop it was put into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loopback: Option<&'static str>,
     /// Errors since the board was started.
     pub errors: Errors,
     /// The quarter of an hour that runs.
@@ -78,8 +93,13 @@ pub struct LineStatus {
 }
 
 impl LineShared {
-    /// Takes over what `board` knows of `port`. A few hundred nanoseconds, no heap.
-    pub fn look<B: Bus>(&self, board: &Board<B>, port: usize) {
+    /// Takes over what `board` knows of `port`, and puts it into the loop that is wanted. A few hundred nanoseconds,
+    /// no heap.
+    pub fn look<B: Bus>(&self, board: &mut Board<B>, port: usize) {
+        let wanted = self.wanted_loop().map_or(Loopback::None, |(_, wanted)| wanted);
+        if board.loopback(port).is_some_and(|loopback| loopback != wanted) {
+            board.set_loopback(port, wanted);
+        }
         let status = board.status(port);
         let counters =
             [status.crc_errors, status.code_violations, status.frame_errors, status.slips];
@@ -94,6 +114,20 @@ impl LineShared {
         self.slipping.store(slipping, Relaxed);
         self.no_multiframe.store(u64::from(board.crc4_missing(port)), Relaxed);
         self.deaf.store(u64::from(!board.interrupts_arrive()), Relaxed);
+    }
+
+    /// Wants a loop by its name in [`LOOPS`]; `false` when there is none of this name. It is set at the next look, and
+    /// anew when the board comes back; a new start of the call server forgets it.
+    pub fn want_loop(&self, name: &str) -> bool {
+        let place = LOOPS.iter().position(|(known, _)| *known == name);
+        let Some(place) = place.and_then(|place| u8::try_from(place).ok()) else { return false };
+        self.wanted_loop.store(place, Relaxed);
+        true
+    }
+    /// The loop that is wanted, when one is.
+    pub fn wanted_loop(&self) -> Option<(&'static str, Loopback)> {
+        let place = usize::from(self.wanted_loop.load(Relaxed));
+        LOOPS.get(place).copied().filter(|(_, loopback)| *loopback != Loopback::None)
     }
 
     /// Errors since the board was started.

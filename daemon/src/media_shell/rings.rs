@@ -272,5 +272,11 @@ pub fn build(boards: &[Vec<PortPlan>]) -> (Vec<BoardEnds>, TickEnds, SignalEnds,
     });
     let ports = ports.collect();
     let signal = SignalEnds { ports, notes, frames, events, commands: command_end };
-    (board_ends, tick, signal, Arc::new(Shared::new(boards.len())))
+    let mut shared = Shared::new(boards.len());
+    for plan in boards.iter().flatten() {
+        if let Some(line) = shared.lines.get_mut(plan.span.index()) {
+            line.is_driven = true;
+        }
+    }
+    (board_ends, tick, signal, Arc::new(shared))
 }

@@ -19,6 +19,7 @@ use tdm::{Law, SpanId};
 
 use super::rings::PortPlan;
 use crate::config::{self, BoardAddress, Config, Line};
+use crate::image;
 
 /// Recordings at once.
 const RECORDERS: u16 = 256;
@@ -41,6 +42,8 @@ pub struct BoardPlan {
     pub settings: driver::Settings,
     /// Its spans in the order of the ports.
     pub ports: Vec<PortPlan>,
+    /// What its VERSION should read.
+    pub image: Option<u32>,
 }
 
 /// Everything the call server's threads are built of.
@@ -145,7 +148,8 @@ fn board(board: &config::Board, lockstep: bool) -> Result<BoardPlan> {
         },
         ..driver::Settings::default()
     };
-    let mut plan = BoardPlan { address: board.address(), settings, ports: Vec::new() };
+    let image = board.image.as_deref().map(|path| image::version(path.as_ref())).transpose()?;
+    let mut plan = BoardPlan { address: board.address(), settings, ports: Vec::new(), image };
     for (port, line) in board.lines.iter().enumerate() {
         let place = plan.settings.ports.get_mut(port).context("a board has 8 ports at most")?;
         *place = Some(PortSettings { mode: line.mode(), timing: line.span.timing });

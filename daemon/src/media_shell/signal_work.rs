@@ -272,6 +272,7 @@ impl SignalWork {
             ..LineStatus::default()
         };
         if let Some(shared) = core.shared.lines.get(index) {
+            status.loopback = shared.wanted_loop().map(|(name, _)| name);
             status.errors = shared.errors();
             (status.quarter, status.day) = (shared.quarter(), shared.day());
             status.advice = shared.advice();

@@ -10,11 +10,12 @@ use call::CallEvent;
 use crossbeam::channel::{Receiver, Sender, TrySendError};
 use protocol::server::{Output, Request, Stamp};
 use protocol::{Fault, calls};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use tdm::Alarm;
 
 use super::alarm_log::AlarmLog;
-use super::line_status::LineStatus;
+use super::line_status::{LOOPS, LineStatus};
 use super::rings::{Counters, Shared};
 use super::signal_work::Said;
 use super::threads::{Common, FromSignal, ToSignal};
@@ -148,6 +149,10 @@ impl Desk {
                 let result = self.reload();
                 return self.door.server.answer(self.now_us(), token, result);
             }
+            "loopback" => {
+                let result = loopback(params, &self.desks.common.shared);
+                return self.door.server.answer(self.now_us(), token, result);
+            }
             _ => calls::command(&method, params)
                 .map(|command| ToSignal::Command { token, command: Box::new(command) }),
         };
@@ -278,6 +283,33 @@ impl Desk {
         self.config_text = text;
         Ok(json!({ "changed": changed }))
     }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoopbackParams {
+    span: u8,
+    kind: String,
+}
+
+/// Asks the board thread of a span for a loop.
+fn loopback(params: Map<String, Value>, shared: &Shared) -> Result<Value, Fault> {
+    let LoopbackParams { span, kind } = serde_json::from_value(Value::Object(params))
+        .map_err(|e| Fault::invalid_params("loopback", e.to_string()))?;
+    let refuse = |field: &str, why: String| {
+        let refusal = call::Refusal::new(call::RefusalCode::BadValue, "loopback", why);
+        Err(Fault::from(refusal).field(field))
+    };
+    let line = usize::from(span).checked_sub(1).and_then(|index| shared.lines.get(index));
+    let Some(line) = line.filter(|line| line.is_driven) else {
+        return refuse("span", format!("there is no span {span}"));
+    };
+    if !line.want_loop(&kind) {
+        let names = LOOPS.map(|(name, _)| name).join(", ");
+        return refuse("kind", format!("a loop is one of {names}"));
+    }
+    tracing::warn!(span, kind, "loop");
+    Ok(json!({}))
 }
 
 fn without_allow(text: &str) -> Option<toml::Table> {

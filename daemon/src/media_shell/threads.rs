@@ -25,6 +25,7 @@ use super::signal_work::{Said, SignalWork};
 use super::storm::Storm;
 use super::tick_work::TickWork;
 use crate::config::BoardAddress;
+use crate::image;
 
 /// A board that interrupts late is looked at all the same after this.
 const LOOK: Duration = Duration::from_millis(5);
@@ -121,6 +122,11 @@ pub fn board(
                     tracing::info!(
                         board = name, address = ?plan.address, ?silicon, echo_module = ?echo, "board started"
                     );
+                    if let Some(why) =
+                        plan.image.and_then(|wanted| image::trouble(board.identity(), wanted))
+                    {
+                        tracing::warn!(board = name, "{why}");
+                    }
                     if let Some(version) = board.unknown_silicon() {
                         tracing::warn!(
                             board = name,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 
 use call::{CallEvent, LegId, Number, PlayItem};
 use emulator::{Fault, Link, Loopback};
-use tdm::{Block, Law, SampleTime};
+use tdm::{Block, Law, SampleTime, Timeslot};
 
 use super::*;
 use crate::far_ends::FarEnds;
@@ -225,6 +226,46 @@ fn a_line_in_trouble_is_told_with_its_seconds_and_the_others_are_whole() {
     let text = told(&rig);
     let other = text.split("span 4: ").nth(1).unwrap_or_default();
     assert!(other.starts_with("line up") && !other.contains("errored"), "{text}");
+}
+
+/// A far end that sends 0x5A on timeslot 5 and counts the milliseconds in which it comes back.
+struct Caller(Arc<AtomicU64>);
+
+impl FarEnd for Caller {
+    fn millisecond(&mut self, _: SampleTime, sent: &Block, received: &mut Block) {
+        let slot = Timeslot::new(5).unwrap();
+        received.set_timeslot(slot, [0x5A; 8]);
+        self.0.fetch_add(u64::from(sent.timeslot(slot) == [0x5A; 8]), Relaxed);
+    }
+}
+
+#[test]
+fn a_line_in_a_loop_sends_back_what_comes_and_is_out_of_service_until_it_ends() {
+    let came_back = Arc::new(AtomicU64::new(0));
+    let spans = ["1,0,0,ccs,hdb3,crc4", "2,0,0,ccs,hdb3,crc4"];
+    let mut ends = crossed(2);
+    ends[0] = Box::new(Caller(Arc::clone(&came_back)));
+    ends[1] = Box::new(Loopback);
+    let mut rig = house(&config("TE410P", &spans, ""), ends);
+    says(&mut rig, 1, "line up", 5_000);
+    rig.run_until(500, |_| false);
+    assert_eq!(came_back.load(Relaxed), 0);
+    for kind in ["line", "payload"] {
+        let line = &rig.shared().lines[0];
+        assert!(line.want_loop(kind) && !line.want_loop("figure of eight"));
+        says(&mut rig, 1, &format!("line down, no link, in a {kind} loop"), 1_000);
+        rig.run_until(100, |_| false);
+        let before = came_back.load(Relaxed);
+        rig.run_until(500, |_| false);
+        assert!(came_back.load(Relaxed) >= before + 490, "{kind}: {}", came_back.load(Relaxed));
+        assert!(told(&rig).contains("span 2: line up"), "{}", told(&rig));
+    }
+    assert!(rig.shared().lines[0].want_loop("none"));
+    says(&mut rig, 1, "line up", 5_000);
+    rig.run_until(100, |_| false);
+    let before = came_back.load(Relaxed);
+    rig.run_until(500, |_| false);
+    assert_eq!(came_back.load(Relaxed), before);
 }
 
 #[test]

@@ -299,6 +299,11 @@ impl<B: Bus> Board<B> {
         true
     }
 
+    /// The loop that a port is in, or is being put into; `None` when the port is not used.
+    pub fn loopback(&self, port: usize) -> Option<Loopback> {
+        Some(self.ports.get(port)?.as_ref()?.loopback)
+    }
+
     /// The oldest event that waits.
     pub fn poll_event(&mut self) -> Option<BoardEvent> {
         self.events.pop()
