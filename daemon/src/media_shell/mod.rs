@@ -24,6 +24,8 @@ pub mod tick_work;
 
 mod socket;
 
+pub use socket::Loopback;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

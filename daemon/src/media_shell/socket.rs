@@ -285,16 +285,19 @@ impl Desk {
     }
 }
 
-#[derive(Deserialize)]
+/// What `loopback` takes.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LoopbackParams {
-    span: u8,
-    kind: String,
+pub struct Loopback {
+    /// Which line.
+    pub span: u8,
+    /// One of [`LOOPS`].
+    pub kind: String,
 }
 
 /// Asks the board thread of a span for a loop.
 fn loopback(params: Map<String, Value>, shared: &Shared) -> Result<Value, Fault> {
-    let LoopbackParams { span, kind } = serde_json::from_value(Value::Object(params))
+    let Loopback { span, kind } = serde_json::from_value(Value::Object(params))
         .map_err(|e| Fault::invalid_params("loopback", e.to_string()))?;
     let refuse = |field: &str, why: String| {
         let refusal = call::Refusal::new(call::RefusalCode::BadValue, "loopback", why);
