@@ -106,7 +106,9 @@ impl Interface {
                         self.engine.message(now, &message);
                     }
                     LinkOutput::Event(LinkEvent::Up) => self.engine.link_up(now),
-                    LinkOutput::Event(LinkEvent::Reset) => self.engine.link_reset(now),
+                    LinkOutput::Event(LinkEvent::Reset { unacknowledged }) => {
+                        self.engine.link_reset(now, &unacknowledged);
+                    }
                     LinkOutput::Event(LinkEvent::Renewed) => self.engine.link_renewed(now),
                     LinkOutput::Event(LinkEvent::Down) => self.engine.link_down(now),
                     LinkOutput::Wait(_) => {}

@@ -418,7 +418,7 @@ fn mutated_inputs_in_every_dialect_with_time_passing_leave_the_engine_sound() {
                         Order::Call(outgoing(n * 2 + 1, 1 + rng.below(20) as usize, true)),
                     ),
                     2 => engine.link_down(now),
-                    3 => engine.link_reset(now),
+                    3 => engine.link_reset(now, std::slice::from_ref(&input)),
                     _ => {}
                 }
                 if rng.chance(0.02) {

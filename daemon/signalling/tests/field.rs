@@ -334,3 +334,63 @@ fn where_both_ends_are_alike_neither_hurries_a_call_it_can_hear() {
     let over = |event: &Event| matches!(event, Event::Ended { .. } | Event::Clearing { .. });
     assert!(!bench.take(NETWORK).iter().any(over));
 }
+
+/// A call from `caller`; `step` of its called side, or of the caller, goes lost with the link, which is established
+/// anew at once because the peer hears nonsense. Gives the events of both ends within half a second.
+fn reset_after(caller: usize, step: impl FnOnce(&mut Bench, LegKey) -> usize) -> [Vec<Event>; 2] {
+    let mut bench = Bench::up(1);
+    let called = 1 - caller;
+    bench.call(caller, outgoing(1, 1, true));
+    bench.run_millis(50);
+    let key = bench.incoming(called).key;
+    bench.order(called, Order::Proceed { key });
+    bench.run_millis(50);
+    bench.take(caller);
+    bench.take(called);
+    bench.cut = true;
+    let from = step(&mut bench, key);
+    bench.run_millis(50);
+    bench.cut = false;
+    // I-frame whose N(R) was never sent: the other end has to establish anew. Q.921, §5.8.5.
+    let address = if from == USER { 0 } else { 2 };
+    bench.inject(from, &[address, 1, 0, 120 << 1, 8]);
+    bench.run_millis(500);
+    [bench.take(caller), bench.take(called)]
+}
+
+#[test]
+fn what_the_link_lost_when_it_was_established_anew_is_said_again_at_once() {
+    for caller in [USER, NETWORK] {
+        let called = 1 - caller;
+        let [to_caller, to_called] = reset_after(caller, |bench, key| {
+            bench.order(called, Order::Connect { key });
+            called
+        });
+        let connected =
+            |events: &[Event]| events.iter().any(|event| matches!(event, Event::Connected { .. }));
+        assert!(connected(&to_caller) && connected(&to_called), "{to_caller:?} {to_called:?}");
+
+        let [to_caller, _] = reset_after(caller, |bench, key| {
+            bench.order(called, Order::Alert { key, in_band: false });
+            called
+        });
+        let alerting = |event: &Event| matches!(event, Event::Alerting { .. });
+        assert!(to_caller.iter().any(alerting), "caller {caller}: {to_caller:?}");
+
+        let [to_caller, to_called] = reset_after(caller, |bench, key| {
+            bench.clear(called, key, 17);
+            called
+        });
+        let ended = |event: &Event| matches!(event, Event::Ended { .. });
+        assert!(to_caller.iter().any(|event| matches!(event, Event::Clearing { .. })));
+        assert!(to_called.iter().any(ended) || to_caller.iter().any(ended), "{to_called:?}");
+
+        // A SETUP of another call.
+        let [_, to_called] = reset_after(caller, |bench, _| {
+            bench.call(caller, outgoing(3, 2, true));
+            caller
+        });
+        let incoming = to_called.iter().filter(|event| matches!(event, Event::Incoming(_)));
+        assert_eq!(incoming.count(), 1, "caller {caller}: {to_called:?}");
+    }
+}

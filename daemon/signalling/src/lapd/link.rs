@@ -17,8 +17,12 @@ pub const QUEUE_MESSAGES_MAX: usize = 4096;
 pub enum LinkEvent {
     /// Established, after it was down.
     Up,
-    /// Established anew without having been down; messages may be lost.
-    Reset,
+    /// Established anew without having been down. Whether the peer has these messages, oldest first, nobody knows:
+    /// they were not acknowledged, and the link has thrown them away (§5.5.1.2).
+    Reset {
+        /// What went to [`Link::send`] and may be lost.
+        unacknowledged: Vec<Vec<u8>>,
+    },
     /// Established anew without having been down; nothing was on its way. The peer may have started afresh.
     Renewed,
     /// Down. The link goes on trying by itself as long as the line is up.
@@ -472,8 +476,8 @@ impl Link {
             self.reported_up = true;
             self.tell(LinkEvent::Up);
         } else if lost {
-            self.messages.clear();
-            self.tell(LinkEvent::Reset);
+            let unacknowledged = std::mem::take(&mut self.messages).into();
+            self.tell(LinkEvent::Reset { unacknowledged });
         } else {
             self.tell(LinkEvent::Renewed);
         }

@@ -137,7 +137,7 @@ fn sabme_on_an_established_link_resets_it_and_says_so_only_when_something_was_ou
     assert_eq!(rig.told(), [LinkEvent::Renewed]);
     assert_eq!(rig.sends(b"lost"), [information(0, 0, b"lost")]);
     assert_eq!(rig.hears(&PEER_SABME), [UA]);
-    assert_eq!(rig.told(), [LinkEvent::Reset]);
+    assert_eq!(rig.told(), [LinkEvent::Reset { unacknowledged: vec![b"lost".to_vec()] }]);
     assert_eq!(rig.faults(Fault::PeerReestablished), 2);
     assert_eq!(rig.sends(b"new"), [information(0, 0, b"new")]);
 }
@@ -281,7 +281,7 @@ fn acknowledgement_of_what_was_never_sent_reestablishes() {
     assert_eq!(rig.hears(&peer_rr(2, false)), [SABME]);
     assert_eq!(rig.faults(Fault::WrongReceiveNumber), 1);
     rig.hears(&PEER_UA);
-    assert_eq!(rig.told(), [LinkEvent::Reset]);
+    assert_eq!(rig.told(), [LinkEvent::Reset { unacknowledged: vec![b"a".to_vec()] }]);
 }
 
 #[test]

@@ -298,8 +298,10 @@ impl Engine {
         self.enquire_all(now);
         self.restart_again(now);
     }
-    /// Layer 2 was established anew without having been down: messages may be lost. Q.931, §5.8.8.
-    pub fn link_reset(&mut self, now: Instant) {
+    /// Layer 2 was established anew without having been down, and of what it was given it does not know whether the
+    /// peer has `unacknowledged`, oldest first. Q.931, §5.8.8 leaves it to timers, which cost seconds or, as T313, the
+    /// call: what a peer may hear twice is repeated.
+    pub fn link_reset(&mut self, now: Instant, unacknowledged: &[Vec<u8>]) {
         let overlap: Vec<CallId> = self.ids(|call| call.phase == Phase::Overlap);
         for id in overlap {
             if let Some(call) = self.calls.remove(&id) {
@@ -307,8 +309,34 @@ impl Engine {
                 self.keep(kept);
             }
         }
+        for message in unacknowledged {
+            if self.may_repeat(message) {
+                self.outputs.push_back(EngineOutput::Send(message.clone()));
+            }
+        }
         self.enquire_all(now);
         self.restart_again(now);
+    }
+    /// Whether a message of ours may go out a second time: its call is still there, and a peer that has it already
+    /// ignores it or says where it stands. Digits would be dialled twice; what is global has its own repetition.
+    fn may_repeat(&self, message: &[u8]) -> bool {
+        use MessageType as M;
+        let Ok((header, _)) = Header::parse(message) else { return false };
+        let id = CallId { ours: !header.call.to_originator, value: header.call.value };
+        match MessageType::from_code(header.code) {
+            Some(M::ReleaseComplete) => !header.call.is_global(),
+            Some(
+                M::Setup
+                | M::CallProceeding
+                | M::Alerting
+                | M::Progress
+                | M::Connect
+                | M::ConnectAcknowledge
+                | M::Disconnect
+                | M::Release,
+            ) => self.calls.contains_key(&id),
+            _ => false,
+        }
     }
     /// Layer 2 was established anew and lost nothing: only make sure that the peer still knows the calls.
     pub fn link_renewed(&mut self, now: Instant) {
