@@ -258,7 +258,8 @@ pub fn both_ways(context: &Context, side: &str) -> Result<Verdict, Failure> {
     let mut desk = Desk::new(&house)?;
     let node = facing(side);
     let options = format!(
-        "--node {node} --switch euroisdn --at-once 8 --name {THEIR_NAME} --redirecting {DIVERTED_FROM}"
+        "--node {node} --switch euroisdn --wait-restart --at-once 8 --name {THEIR_NAME} \
+         --redirecting {DIVERTED_FROM}"
     );
     let mut peer = house.peer(context, 0, &options)?;
     heard(&house, &mut peer, "up", 1)?;

@@ -72,7 +72,7 @@ pub fn records(context: &Context) -> Result<Verdict, Failure> {
     let mut exchange = house.peer(
         context,
         0,
-        "--node net --switch euroisdn --outcome 0 --at-once 2 --hold 300",
+        "--node net --switch euroisdn --wait-restart --outcome 0 --at-once 2 --hold 300",
     )?;
     let mut pbx = house.peer(context, 1, "--node cpe --switch euroisdn")?;
     heard(&house, &mut exchange, "up", 1)?;

@@ -42,11 +42,16 @@ span = ["1,0,0,ccs,hdb3,crc4", "2,0,0,ccs,hdb3,crc4"]
 ring = 32
 alarm_raise_millis = 200
 alarm_clear_millis = 500
+
+[media]
+capture = "/var/lib/trunkline/capture"
 "#;
 
 /// Runs until dropped.
 pub struct House {
-    root: tempfile::TempDir,
+    /// Where its files are, and where they stay.
+    root: PathBuf,
+    _gone_with_it: Option<tempfile::TempDir>,
     program: PathBuf,
     children: RefCell<Vec<(&'static str, Child)>>,
 }
@@ -54,22 +59,32 @@ pub struct House {
 impl House {
     /// `emulate` and `media` with a board of two lines and the rest of the configuration as given.
     pub fn start(context: &Context, rest: &str) -> Result<Self, Failure> {
-        let root = tempfile::tempdir()?;
-        let folder = root.path().join("etc/trunkline");
+        let kept = context.keep.as_ref().map(|folder| -> Result<_, Failure> {
+            std::fs::create_dir_all(folder)?;
+            Ok(tempfile::Builder::new().prefix("house").tempdir_in(folder)?.keep())
+        });
+        let (root, _gone_with_it) = match kept.transpose()? {
+            Some(root) => (root, None),
+            None => {
+                let folder = tempfile::tempdir()?;
+                (folder.path().to_owned(), Some(folder))
+            }
+        };
+        let folder = root.join("etc/trunkline");
         std::fs::create_dir_all(&folder)?;
         std::fs::write(folder.join("trunkline.toml"), format!("{BOARD}{rest}"))?;
         let program = context.trunkline.clone();
-        let house = Self { root, program, children: RefCell::default() };
+        let house = Self { root, _gone_with_it, program, children: RefCell::default() };
         house.also("emulate")?;
         house.also("media")?;
         Ok(house)
     }
     /// Another process of the house.
     pub fn also(&self, name: &'static str) -> Result<(), Failure> {
-        let log = std::fs::File::create(self.root.path().join(format!("{name}.log")))?;
+        let log = std::fs::File::create(self.root.join(format!("{name}.log")))?;
         let child = Command::new(&self.program)
             .args([name, "--root"])
-            .arg(self.root.path())
+            .arg(&self.root)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -83,7 +98,7 @@ impl House {
         let output = Command::new(&self.program)
             .args(words.next())
             .arg("--root")
-            .arg(self.root.path())
+            .arg(&self.root)
             .args(words)
             .output()?;
         match output.status.success() {
@@ -93,7 +108,7 @@ impl House {
     }
     /// The end of a line's D-channel, to be read and written by whoever plays the far end.
     pub fn wire(&self, line: usize) -> Result<OwnedFd, Failure> {
-        let path = self.root.path().join(format!("run/trunkline/d{line}.sock"));
+        let path = self.root.join(format!("run/trunkline/d{line}.sock"));
         let address = UnixAddr::new(&path)?;
         self.until("the far end's socket listens", || {
             let wire =
@@ -102,6 +117,9 @@ impl House {
         })
     }
     /// A foreign engine at the end of a line.
+    ///
+    /// A house that has just started restarts its interfaces as soon as their links are up, and what a peer placed
+    /// before that reached it ends there (Q.931, §5.5): one that calls at once is told to `--wait-restart`.
     pub fn peer(&self, context: &Context, line: usize, options: &str) -> Result<Peer, Failure> {
         let wire = self.wire(line)?;
         fcntl(&wire, FcntlArg::F_SETFD(FdFlag::empty()))?;
@@ -110,7 +128,7 @@ impl House {
     }
     /// A connection to `media.sock` or `acd.sock`.
     pub fn client(&self, socket: &str, role: Role) -> Result<Blocking, Failure> {
-        let path = self.root.path().join("run/trunkline").join(socket);
+        let path = self.root.join("run/trunkline").join(socket);
         let hello =
             Hello { protocol: protocol::PROTOCOL, client: "witness".into(), role, takeover: false };
         self.until(socket, || match Blocking::connect(&path, &hello) {
@@ -161,7 +179,7 @@ impl House {
     pub fn last_words(&self) -> String {
         let mut words = String::new();
         for (name, _) in self.children.borrow().iter() {
-            let log = self.root.path().join(format!("{name}.log"));
+            let log = self.root.join(format!("{name}.log"));
             let text = std::fs::read_to_string(log).unwrap_or_default();
             let _ = write!(words, "; {name}: {}", text.lines().last().unwrap_or("nothing said"));
         }

@@ -158,7 +158,8 @@ pub fn beside_calls(context: &Context) -> Result<Verdict, Failure> {
     let spell = Duration::from_millis(if context.full { 15_000 } else { 1_000 });
     let house = House::start(context, &groups("user"))?;
     let mut desk = Desk::new(&house)?;
-    let options = "--node cpe --switch euroisdn --outcome 0 --at-once 30 --hold -1 --quiet";
+    let options =
+        "--node cpe --switch euroisdn --outcome 0 --at-once 30 --hold -1 --quiet --wait-restart";
     let mut pbx = house.peer(context, 1, options)?;
     heard(&house, &mut pbx, "up", 1)?;
     pbx.tell(&format!("place {STANDING}"))?;

@@ -2,10 +2,11 @@
 //! D-channels of an emulated board led out to foreign exchanges and PBXs, on the real clock.
 //!
 //! ```text
-//! witness_house TRUNKLINE PEER [--quick|--full] [WORD…]
+//! witness_house TRUNKLINE PEER [--quick|--full] [--keep FOLDER] [WORD…]
 //! ```
 //!
-//! TRUNKLINE is our program, PEER the foreign engine's (`tests/interop/libpri_peer.c` says what it understands). A
+//! TRUNKLINE is our program, PEER the foreign engine's (`tests/interop/libpri_peer.c` says what it understands). With
+//! `--keep`, every house leaves its files in a folder of its own below FOLDER: logs, and captures of D-channels. A
 //! scenario is a line: what was tried, how many of its checks passed and how many did not; what went wrong stands
 //! below it, indented. Ends with status 0 when nothing failed.
 
@@ -31,6 +32,8 @@ pub struct Context {
     pub peer: PathBuf,
     /// As many calls as it takes, or as few as will do.
     pub full: bool,
+    /// Where the files of every house stay; gone with it when absent.
+    pub keep: Option<PathBuf>,
 }
 
 /// How many checks held, and what was wrong with the others.
@@ -64,15 +67,16 @@ const SCENARIOS: [(&str, Play); 4] = [
 ];
 
 fn run(mut arguments: std::env::Args) -> Result<bool, Failure> {
-    const USAGE: &str = "witness_house TRUNKLINE PEER [--quick|--full] [WORD…]";
+    const USAGE: &str = "witness_house TRUNKLINE PEER [--quick|--full] [--keep FOLDER] [WORD…]";
     arguments.next();
     let mut path = || arguments.next().map(PathBuf::from).ok_or(USAGE);
-    let mut context = Context { trunkline: path()?, peer: path()?, full: false };
+    let mut context = Context { trunkline: path()?, peer: path()?, full: false, keep: None };
     let mut words = Vec::new();
-    for argument in arguments {
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => context.full = false,
             "--full" => context.full = true,
+            "--keep" => context.keep = Some(arguments.next().map(PathBuf::from).ok_or(USAGE)?),
             _ => words.push(argument),
         }
     }
