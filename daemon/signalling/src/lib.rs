@@ -43,8 +43,8 @@ mod words;
 
 pub use dialect::{Dialect, Maintenance, NameCarrier};
 pub use settings::{
-    CallTimers, Carrier, ChannelChoice, ChannelNumbers, LinkSettings, Overlap, PriSettings,
-    Timeslots,
+    Bearer, CallTimers, Carrier, ChannelChoice, ChannelNumbers, LinkSettings, Overlap, PriSettings,
+    RestartForm, Timeslots,
 };
 pub use words::{
     ChannelWish, Clearing, Event, Failure, IncomingCall, InterfaceOutput, LegKey, Order, Outgoing,

@@ -248,6 +248,28 @@ impl ChannelChoice {
     }
 }
 
+/// How an interface as a whole is restarted. Q.931, §5.5; not every exchange takes every form.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestartForm {
+    /// One RESTART that names the interface.
+    #[default]
+    Interface,
+    /// One RESTART that names every channel in a list.
+    List,
+    /// A RESTART for every channel, one after the other.
+    OneByOne,
+}
+
+/// What our calls ask to carry. Q.931, §4.5.5: both are a voice to us; some networks route, tax or compress them apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bearer {
+    /// Speech.
+    #[default]
+    Speech,
+    /// 3.1 kHz audio: modems and fax may pass, and no echo canceller is in the way.
+    Audio,
+}
+
 /// One primary rate interface: a D-channel and its B-channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriSettings {
@@ -271,8 +293,15 @@ pub struct PriSettings {
     pub guard_millis: u32,
     /// The call server restarts the interface when its link is up for the first time. Some exchanges take no RESTART.
     pub restart_at_start: bool,
+    /// How that is said.
+    pub restart_form: RestartForm,
     /// How a call of ours names its channel.
     pub choice: ChannelChoice,
+    /// What a call of ours asks to carry.
+    pub bearer: Bearer,
+    /// The octet of a network specific facility that goes with every SETUP of a user, where the network wants one
+    /// (4ESS: which of its services the call is for). Q.931, §4.5.21, without a network identification.
+    pub network_facility: Option<u8>,
 }
 
 impl PriSettings {
@@ -299,7 +328,10 @@ impl PriSettings {
             },
             guard_millis: 100,
             restart_at_start: true,
+            restart_form: RestartForm::Interface,
             choice: ChannelChoice::AsWished,
+            bearer: Bearer::Speech,
+            network_facility: None,
         }
     }
     /// The same dialect, side and timers on a line of this kind, whatever the dialect is used to.

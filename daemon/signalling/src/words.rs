@@ -77,8 +77,6 @@ pub enum Order {
     Proceed { key: LegKey },
     /// ALERTING; `in_band`: we play something (progress indicator 8).
     Alert { key: LegKey, in_band: bool },
-    /// More digits of an outgoing call that was begun without all of them. INFORMATION.
-    Digits { key: LegKey, digits: String, complete: bool },
     /// PROGRESS with indicator 8: early sound without ringing.
     Progress { key: LegKey, cause: Option<Cause> },
     /// CONNECT.
@@ -95,6 +93,9 @@ pub enum Order {
     /// The channels that new calls may have, whoever makes them: those the operator has not blocked. All of the
     /// interface's at first. Calls that are there stay.
     Use { channels: Timeslots },
+    /// The call server is behind and takes no messages for now, or takes them again: the far end is told (RNR), and
+    /// keeps what it has to say. Q.921, §5.6.6.
+    Behind { on: bool },
     /// The physical line came up or went down.
     Line { up: bool },
 }

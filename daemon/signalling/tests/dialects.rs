@@ -7,12 +7,13 @@ use bench::{Bench, NETWORK, USER, outgoing, slot};
 use call::{Cause, Number, Presentation};
 use signalling::q931::{Body, Engine, EngineOutput, Header};
 use signalling::{
-    ChannelNumbers, Dialect, Event, LegKey, NameCarrier, Order, Outgoing, Overlap, PriSettings,
-    Redirecting, ServiceStatus, Side,
+    Bearer, ChannelNumbers, Dialect, Event, LegKey, NameCarrier, Order, Outgoing, Overlap,
+    PriSettings, Redirecting, ServiceStatus, Side,
 };
 use tdm::{Instant, Law};
 
 const NOW: Instant = Instant::seconds(1);
+const NETWORK_FACILITIES: u8 = 0x20;
 
 fn pair(dialect: Dialect) -> Bench {
     let [user, network] = [Side::User, Side::Network].map(|side| PriSettings::new(side, dialect));
@@ -153,51 +154,72 @@ fn digits_that_do_not_stand_in_setup_follow_its_acknowledgement() {
     }
 }
 
+/// A network side that was offered `4711` and waits for more, and when that began.
+fn waiting_for_digits(digits: Option<u8>) -> (Engine, Instant) {
+    let now = Instant::seconds(1);
+    let overlap = Overlap { receive: true, digits, send_first: None };
+    let mut network = Engine::new(PriSettings { overlap, ..PriSettings::e1(Side::Network) });
+    network.link_up(now);
+    let setup = [8, 2, 0, 1, 5, 4, 3, 0x80, 0x90, 0xA3, 0x18, 3, 0xA9, 0x83, 0x81];
+    network.message(now, &[&setup[..], &[0x70, 5, 0x81, b'4', b'7', b'1', b'1']].concat());
+    assert!(taken_in(&mut network).is_empty());
+    (network, now)
+}
+/// The calls that were told.
+fn taken_in(engine: &mut Engine) -> Vec<String> {
+    std::iter::from_fn(|| engine.poll())
+        .filter_map(|output| match output {
+            EngineOutput::Event(Event::Incoming(call)) => Some(call.called.digits),
+            _ => None,
+        })
+        .collect()
+}
+/// INFORMATION with one more digit.
+fn one_more(digit: u8) -> Vec<u8> {
+    vec![8, 2, 0, 1, 0x7B, 0x70, 2, 0x81, digit]
+}
+
 #[test]
 fn number_is_complete_by_its_length_by_a_terminator_or_by_t302() {
-    // What the receiver knows, the digits ordered one by one, when it is complete, what is told.
-    let known = Overlap { receive: true, digits: Some(6), send_first: None };
-    let unknown = Overlap { digits: None, ..known };
-    let silent = Dialect { sending_complete: false, ..Dialect::EURO_ISDN };
-    for (receive, digits, told, after_t302) in [
-        (known, "12", "471112", false),
-        (unknown, "12#", "471112", false),
-        (unknown, "12", "471112", true),
+    // What the receiver knows, the digits one by one, what is told.
+    for (digits, more, told, after_t302) in [
+        (Some(6), "12", "471112", false),
+        (None, "12#", "471112", false),
+        (None, "12", "471112", true),
     ] {
-        let send = Overlap { send_first: Some(4), ..Overlap::default() };
-        let mut bench = overlapping(send, receive, silent);
-        bench.call(USER, outgoing(1, 1, true));
-        bench.run_millis(100);
-        for digit in digits.chars() {
-            assert_eq!(bench.take(NETWORK), []);
-            let digits = digit.to_string();
-            bench.order(USER, Order::Digits { key: LegKey(1), digits, complete: false });
-            bench.run_millis(1000);
+        let (mut network, mut now) = waiting_for_digits(digits);
+        let mut all = Vec::new();
+        for digit in more.bytes() {
+            assert_eq!(all, Vec::<String>::new());
+            now = now.plus_millis(1000);
+            network.elapsed(now);
+            network.message(now, &one_more(digit));
+            all = taken_in(&mut network);
         }
         if after_t302 {
-            assert_eq!(bench.take(NETWORK), []);
-            bench.run_millis(14_100);
+            // It runs anew with every digit.
+            let due = now.plus_millis(15_000);
+            assert_eq!((all.len(), network.deadline()), (0, Some(due)));
+            network.elapsed(due);
+            all = taken_in(&mut network);
         }
-        assert_eq!(bench.incoming(NETWORK).called.digits, told);
+        assert_eq!(all, [told]);
     }
 }
 
 #[test]
 fn digits_after_call_proceeding_mean_nothing_and_a_number_that_never_ends_is_cleared() {
-    let receive = Overlap { receive: true, digits: Some(4), send_first: None };
-    let send = Overlap { send_first: Some(2), ..Overlap::default() };
-    let mut bench = overlapping(send, receive, Dialect::EURO_ISDN);
-    bench.call(USER, outgoing(1, 1, true));
-    bench.run_millis(100);
-    let key = bench.incoming(NETWORK).key;
-    bench.order(NETWORK, Order::Proceed { key });
-    bench.run_millis(50);
-    bench.forget();
-    bench.order(USER, Order::Digits { key: LegKey(1), digits: "9".into(), complete: true });
-    bench.run_millis(50);
-    assert_eq!(bench.messages(USER), []);
+    let (mut network, now) = waiting_for_digits(Some(5));
+    network.message(now, &one_more(b'1'));
+    assert_eq!(taken_in(&mut network), ["47111"]);
+    network.order(now, Order::Proceed { key: LegKey(2) });
+    while network.poll().is_some() {}
+    network.message(now, &one_more(b'9'));
+    assert_eq!(network.poll(), None);
 
     // No digit at all, and none comes: 28 at T302.
+    let receive = Overlap { receive: true, digits: Some(4), send_first: None };
+    let send = Overlap { send_first: Some(2), ..Overlap::default() };
     let mut bench = overlapping(send, receive, Dialect::NI2);
     let nobody = Outgoing { called: Number::default(), ..outgoing(1, 1, true) };
     bench.call(USER, nobody);
@@ -208,6 +230,63 @@ fn digits_after_call_proceeding_mean_nothing_and_a_number_that_never_ends_is_cle
     });
     assert_eq!(cause, Some(Cause::INVALID_NUMBER));
     bench.assert_idle();
+}
+
+/// The elements of the first SETUP of `settings`, in their order: code and contents.
+fn setup_elements(settings: PriSettings) -> Vec<(u8, Vec<u8>)> {
+    let mut engine = Engine::new(settings);
+    engine.link_up(NOW);
+    engine.order(NOW, Order::Call(named(1, "Ann")));
+    let sent = std::iter::from_fn(|| engine.poll()).find_map(|output| match output {
+        EngineOutput::Send(message) => Some(message),
+        EngineOutput::Event(_) => None,
+    });
+    let message = sent.expect("SETUP");
+    let (_, elements) = Header::parse(&message).expect("our own");
+    let elements = signalling::q931::Elements::of(elements);
+    elements.map(|element| (element.code, element.contents.to_vec())).collect()
+}
+
+#[test]
+fn a_call_asks_for_speech_or_audio_and_for_the_service_of_the_network_that_it_is_set_to() {
+    for dialect in Dialect::ALL {
+        for (bearer, capability) in [(Bearer::Speech, 0x80), (Bearer::Audio, 0x90)] {
+            for (side, facility) in
+                [(Side::User, None), (Side::User, Some(0xE3)), (Side::Network, Some(0xE3))]
+            {
+                let usual = PriSettings::new(side, dialect);
+                let all =
+                    setup_elements(PriSettings { bearer, network_facility: facility, ..usual });
+                let of = |code| all.iter().find(|(it, _)| *it == code).map(|(_, what)| &what[..]);
+                // The law is the call's: `outgoing` says A-law.
+                assert_eq!(of(0x04), Some(&[capability, 0x90, 0xA3][..]));
+                // Without a network identification, and only towards a network.
+                let wanted = facility.filter(|_| side == Side::User).map(|octet| vec![0, octet]);
+                assert_eq!(of(NETWORK_FACILITIES), wanted.as_deref(), "{}", dialect.name);
+                let variable = all.iter().map(|(code, _)| *code).filter(|code| code & 0x80 == 0);
+                assert!(variable.is_sorted(), "{}: {all:02X?}", dialect.name);
+            }
+        }
+    }
+}
+
+/// NI-2 sends originating line information in codeset 6; others have elements of their own in 4, 5 and 7.
+#[test]
+fn elements_of_other_codesets_are_passed_over_and_what_follows_them_is_read() {
+    for dialect in Dialect::ALL {
+        for codeset in [4_u8, 5, 6, 7] {
+            let mut user = Engine::new(PriSettings::new(Side::User, dialect));
+            user.link_up(NOW);
+            while user.poll().is_some() {}
+            let head = [8, 2, 0, 1, 5, 4, 3, 0x80, 0x90, 0xA2, 0x18, 3, 0xA9, 0x83, 0x81];
+            // For one element between others, then for the rest. 01 and 08 mean something else in codeset 0.
+            let once = [0x98 | codeset, 0x01, 1, 0x3D, 0x70, 2, 0x81, b'9'];
+            let rest = [0x90 | codeset, 0x08, 2, 0x81, 0x91, 0x70, 2, 0x81, b'7'];
+            user.message(NOW, &[&head[..], &once, &rest].concat());
+            assert_eq!(taken_in(&mut user), ["9"], "{}, codeset {codeset}", dialect.name);
+            assert_eq!((user.counters().bad_element, user.counters().unexpected), (0, 0));
+        }
+    }
 }
 
 #[test]

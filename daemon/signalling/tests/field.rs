@@ -7,7 +7,8 @@ use bench::{Bench, NETWORK, USER, outgoing, slot};
 use call::Cause;
 use signalling::q931::{Body, Engine, EngineOutput, Header};
 use signalling::{
-    ChannelChoice, Dialect, Event, Failure, LegKey, Order, PriSettings, Side, Timeslots,
+    ChannelChoice, Dialect, Event, Failure, LegKey, Order, PriSettings, RestartForm, Side,
+    Timeslots,
 };
 use tdm::{Instant, Timeslot};
 
@@ -321,18 +322,138 @@ fn a_late_acknowledgement_of_another_channel_ends_no_call_and_no_wait() {
     assert!(outputs(&mut user).1.contains(&Event::Restarted { timeslot: None }));
 }
 
-/// QSIG: both ends are users in this, whichever is the network of layer 2.
+/// QSIG: both ends are users in this, whichever is the network of layer 2. What shows it is the network of EuroISDN,
+/// which hurries the same call with T310, and the same QSIG without the sound.
 #[test]
 fn where_both_ends_are_alike_neither_hurries_a_call_it_can_hear() {
-    let settings = |side| PriSettings::new(side, Dialect::QSIG);
-    let mut bench = Bench::with(1, settings(Side::User), settings(Side::Network)).brought_up();
-    bench.call(NETWORK, outgoing(1, 1, true));
-    bench.run_millis(50);
-    let key = bench.incoming(USER).key;
-    bench.order(USER, Order::Progress { key, cause: None });
-    bench.run_millis(170_000);
-    let over = |event: &Event| matches!(event, Event::Ended { .. } | Event::Clearing { .. });
-    assert!(!bench.take(NETWORK).iter().any(over));
+    let timed_out = |dialect, caller: usize, hears: bool, after_millis| {
+        let settings = |side| PriSettings::new(side, dialect);
+        let mut bench = Bench::with(1, settings(Side::User), settings(Side::Network)).brought_up();
+        bench.call(caller, outgoing(1, 1, true));
+        bench.run_millis(50);
+        let key = bench.incoming(1 - caller).key;
+        let order =
+            if hears { Order::Progress { key, cause: None } } else { Order::Proceed { key } };
+        bench.order(1 - caller, order);
+        bench.run_millis(after_millis);
+        let t310 = Event::Failed { key: LegKey(1), why: Failure::Timer("T310") };
+        bench.take(caller).contains(&t310)
+    };
+    for caller in [USER, NETWORK] {
+        assert!(!timed_out(Dialect::QSIG, caller, true, 600_000), "caller {caller}");
+        assert!(!timed_out(Dialect::QSIG, caller, false, 119_900), "caller {caller}");
+        assert!(timed_out(Dialect::QSIG, caller, false, 120_100), "caller {caller}");
+    }
+    assert!(timed_out(Dialect::EURO_ISDN, NETWORK, true, 10_100));
+    assert!(!timed_out(Dialect::EURO_ISDN, USER, true, 600_000));
+}
+
+/// The settings of a user that restarts its interface so.
+fn restarting(restart_form: RestartForm) -> Engine {
+    engine(PriSettings { restart_form, ..PriSettings::e1(Side::User) })
+}
+/// The channels that the last message names, and its restart indicator.
+fn restarted(engine: &mut Engine) -> (Timeslots, u8) {
+    let Some(EngineOutput::Send(message)) = engine.poll() else { panic!("no RESTART") };
+    assert_eq!(message[4], RESTART);
+    let body = Body::parse(&message[5..]);
+    let named = body.channel.good().map_or(Timeslots::NONE, |id| id.slots);
+    (named, *message.last().expect("the indicator ends it"))
+}
+/// RESTART ACKNOWLEDGE that names these channels.
+fn acknowledged(numbers: &[u8]) -> Vec<u8> {
+    let mut contents = vec![0xA9, 0x83];
+    contents.extend(numbers);
+    *contents.last_mut().expect("a number") |= 0x80;
+    let head = [8, 2, 0x80, 0, 0x4E, 0x18, contents.len() as u8];
+    [&head[..], &contents, &[0x79, 1, 0x80]].concat()
+}
+
+#[test]
+fn an_interface_is_restarted_in_the_form_the_far_end_takes() {
+    let mut user = restarting(RestartForm::Interface);
+    user.order(NOW, Order::Restart { timeslot: None });
+    assert_eq!(restarted(&mut user), (Timeslots::NONE, 0x86));
+
+    // All channels in one list; the same list comes back, or none, and the interface is idle.
+    let all: Vec<u8> = Timeslots::E1_PRI.iter().map(|t| t.index() as u8).collect();
+    for answer in [acknowledged(&all), vec![8, 2, 0x80, 0, 0x4E, 0x79, 1, 0x80]] {
+        let mut user = restarting(RestartForm::List);
+        user.order(NOW, Order::Restart { timeslot: None });
+        assert_eq!(restarted(&mut user), (Timeslots::E1_PRI, 0x80));
+        assert!(!user.may_call(slot(1)));
+        user.message(NOW, &answer);
+        assert_eq!(outputs(&mut user), (vec![], vec![Event::Restarted { timeslot: None }]));
+        assert!(user.may_call(slot(1)));
+    }
+
+    // One after the other, each when the one before has its answer.
+    let mut user = restarting(RestartForm::OneByOne);
+    user.order(NOW, Order::Restart { timeslot: None });
+    for number in all {
+        let timeslot = slot(usize::from(number));
+        assert_eq!(restarted(&mut user), (Timeslots::NONE.with(timeslot, true), 0x80));
+        assert_eq!((user.poll(), user.may_call(timeslot)), (None, false));
+        user.message(NOW, &acknowledged(&[number]));
+        assert!(user.may_call(timeslot));
+        let event = user.poll();
+        let back = Event::Restarted { timeslot: Some(timeslot) };
+        assert_eq!(event, Some(EngineOutput::Event(back)));
+    }
+    assert_eq!(user.poll(), None);
+}
+
+#[test]
+fn what_an_answer_to_a_list_leaves_out_is_restarted_by_itself() {
+    let mut user = restarting(RestartForm::List);
+    user.order(NOW, Order::Restart { timeslot: None });
+    restarted(&mut user);
+    let known: Vec<u8> = (1..=29).filter(|n| *n != 16).collect();
+    user.message(NOW, &acknowledged(&known));
+    let (sent, told) = outputs(&mut user);
+    assert_eq!((sent.len(), told.len()), (1, known.len()), "30 by itself, then 31");
+    assert!(user.may_call(slot(29)) && !user.may_call(slot(30)));
+    user.message(NOW, &acknowledged(&[30]));
+    // It has no 31: STATUS 82.
+    user.message(NOW, &[8, 2, 0x80, 0, 0x7D, 8, 2, 0x80, 0xD2, 0x14, 1, 0]);
+    assert!(user.may_call(slot(30)) && !user.may_call(slot(31)));
+    // And to one that takes no list at all, every channel by itself.
+    let mut user = restarting(RestartForm::List);
+    user.order(NOW, Order::Restart { timeslot: None });
+    restarted(&mut user);
+    user.message(NOW, &[8, 2, 0x80, 0, 0x7D, 8, 2, 0x80, 0xE4, 0x14, 1, 0]);
+    assert_eq!(restarted(&mut user), (Timeslots::NONE.with(slot(1), true), 0x80));
+}
+
+/// The call server is behind: what the far end has to say waits there, and nothing of it is lost.
+#[test]
+fn a_far_end_that_is_told_to_wait_keeps_its_messages_and_no_call_is_lost() {
+    for behind in [USER, NETWORK] {
+        let far = 1 - behind;
+        let mut bench = Bench::up(1);
+        bench.call(far, outgoing(1, 1, true));
+        bench.run_millis(100);
+        let standing = bench.incoming(behind).key;
+        bench.order(behind, Order::Behind { on: true });
+        bench.run_millis(10);
+        bench.forget();
+        for n in 1..=12 {
+            bench.call(far, outgoing(2 * n + 1, n as usize + 1, true));
+        }
+        bench.run_millis(3000);
+        assert_eq!(bench.take(behind), [], "nothing is taken");
+        assert_eq!(bench.messages(far), [], "and nothing sent, for it was told in time");
+        // The other direction is open.
+        bench.order(behind, Order::Connect { key: standing });
+        bench.run_millis(100);
+        assert!(matches!(bench.take(far)[..], [Event::Connected { .. }]));
+        bench.order(behind, Order::Behind { on: false });
+        bench.run_millis(200);
+        let came = bench.take(behind);
+        let calls = came.iter().filter(|event| matches!(event, Event::Incoming(_))).count();
+        assert_eq!(calls, 12, "end {behind}: {came:?}");
+        assert_eq!(bench.ends[behind].link_faults().total(), 0);
+    }
 }
 
 /// A call from `caller`; `step` of its called side, or of the caller, goes lost with the link, which is established

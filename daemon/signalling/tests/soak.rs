@@ -324,9 +324,6 @@ impl World {
             (Leg::Offered, 1 | 2) => Order::Alert { key, in_band },
             (Leg::Offered, 3) => Order::Progress { key, cause: in_band.then_some(cause) },
             (Leg::Offered, 4 | 5) => Order::Connect { key },
-            (Leg::Dialling { .. }, 0 | 1) => {
-                Order::Digits { key, digits: "8".into(), complete: in_band }
-            }
             (Leg::Clearing, _) => Order::Release { key },
             (_, 6 | 7) => {
                 self.apps[end].legs.insert(key, (Leg::Clearing, self.apps[end].legs[&key].1));

@@ -83,6 +83,8 @@ pub struct Link {
     receive: Sequence,
     peer_busy: bool,
     own_busy: bool,
+    /// Messages came meanwhile and were thrown away.
+    dropped_while_busy: bool,
     rejecting: bool,
     acknowledge_pending: bool,
     /// From V(A) on: first what is outstanding, then what waits.
@@ -121,6 +123,7 @@ impl Link {
             receive: Sequence::default(),
             peer_busy: false,
             own_busy: false,
+            dropped_while_busy: false,
             rejecting: false,
             acknowledge_pending: false,
             messages: VecDeque::new(),
@@ -182,12 +185,24 @@ impl Link {
         true
     }
     /// Layer 3 takes no messages for a while, or takes them again. Q.921, §5.6.6.
+    ///
+    /// What the peer sent before our RNR reached it is thrown away, and asked for with REJ in the end (§3.6.6): the peer
+    /// need not wait for its T200.
     pub fn set_busy(&mut self, busy: bool) {
         if self.own_busy == busy {
             return;
         }
         self.own_busy = busy;
-        if matches!(self.state, State::Established(_) | State::Recovering { .. }) {
+        let dropped = std::mem::take(&mut self.dropped_while_busy);
+        if !matches!(self.state, State::Established(_) | State::Recovering { .. }) {
+            return;
+        }
+        if !busy && dropped {
+            self.rejecting = true;
+            self.acknowledge_pending = false;
+            let reject = Supervisory::Reject;
+            self.respond(Control::Supervisory { kind: reject, nr: self.receive, poll: false });
+        } else {
             self.supervisory(false, false);
         }
     }
@@ -317,6 +332,7 @@ impl Link {
             return;
         }
         if self.own_busy {
+            self.dropped_while_busy = true;
             if poll {
                 self.supervisory(false, true);
             }
@@ -481,6 +497,10 @@ impl Link {
         } else {
             self.tell(LinkEvent::Renewed);
         }
+        if self.own_busy {
+            // The peer begins afresh and knows nothing of it.
+            self.supervisory(false, false);
+        }
         self.transmit(now);
     }
     fn fall(&mut self, retry: Option<Instant>) {
@@ -503,6 +523,7 @@ impl Link {
     }
     fn clear_exceptions(&mut self) {
         (self.peer_busy, self.rejecting, self.acknowledge_pending) = (false, false, false);
+        self.dropped_while_busy = false;
     }
     fn poll_peer(&mut self, due: Instant, polls: u8) {
         self.supervisory(true, true);

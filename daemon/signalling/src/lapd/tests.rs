@@ -240,8 +240,25 @@ fn own_receiver_busy_drops_messages_and_answers_only_polls() {
     assert_eq!(rig.told(), []);
     // Its acknowledgement counted all the same: nothing is outstanding.
     assert_eq!(rig.link.backlog(), 0);
+    // What was thrown away is asked for at once: the peer need not wait for its T200.
+    rig.link.set_busy(false);
+    assert_eq!(rig.said(), [supervisory(0x02, 0x09, 0, false)]);
+    assert_eq!(rig.hears(&peer_information(0, 1, false, b"a")), [rr(1, false)]);
+    assert_eq!(rig.told(), [LinkEvent::Message(b"a".to_vec())]);
+}
+
+#[test]
+fn own_receiver_busy_is_said_again_on_a_link_that_begins_anew_and_ends_with_rr_where_nothing_came()
+{
+    let mut rig = Rig::up();
+    rig.link.set_busy(true);
+    assert_eq!(rig.said(), [supervisory(0x02, 0x05, 0, false)]);
+    assert!(rig.hears(&peer_information(0, 0, false, b"a")).is_empty());
+    let anew = [UA.to_vec(), supervisory(0x02, 0x05, 0, false).to_vec()];
+    assert_eq!(rig.hears(&PEER_SABME), anew);
     rig.link.set_busy(false);
     assert_eq!(rig.said(), [rr(0, false)]);
+    assert_eq!(rig.hears(&peer_information(0, 0, false, b"b")), [rr(1, false)]);
 }
 
 #[test]

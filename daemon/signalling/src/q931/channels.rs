@@ -71,6 +71,18 @@ impl ChannelId {
     pub const fn numbered(self, numbers: ChannelNumbers) -> Self {
         Self { slots: numbers.timeslots(self.slots), ..self }
     }
+    /// The contents of an element that names channels by their numbers on the line, one octet each, the last one with
+    /// the extension bit. Empty for none.
+    pub fn list(numbers: impl IntoIterator<Item = u8>) -> Vec<u8> {
+        let first = EXTENSION | PRIMARY_RATE | EXCLUSIVE | AS_INDICATED;
+        let mut contents = vec![first, EXTENSION | B_CHANNELS];
+        contents.extend(numbers.into_iter().map(|number| number & !EXTENSION));
+        match contents.get_mut(2..).and_then(<[u8]>::last_mut) {
+            Some(last) => *last |= EXTENSION,
+            None => contents.clear(),
+        }
+        contents
+    }
     /// The contents of an element that names one channel by its number on the line.
     pub const fn contents(number: u8, exclusive: bool) -> [u8; 3] {
         let choice = if exclusive { EXCLUSIVE } else { 0 };
@@ -129,6 +141,16 @@ mod tests {
         assert_eq!(e1.slots, slots(&[1, 31]));
         let t1 = ChannelId::parse(&[0xA9, 0x93, 0x80, 0, 0x01]).expect("a map");
         assert_eq!(t1.slots, slots(&[1, 24]));
+    }
+
+    #[test]
+    fn a_list_of_ours_is_read_as_its_channels_and_one_of_a_single_channel_is_the_usual_element() {
+        let all: Vec<u8> = Timeslots::E1_PRI.iter().map(|t| t.index() as u8).collect();
+        let contents = ChannelId::list(all);
+        assert_eq!((contents.len(), contents.last()), (32, Some(&0x9F)));
+        assert_eq!(ChannelId::parse(&contents).map(|id| id.slots), Some(Timeslots::E1_PRI));
+        assert_eq!(ChannelId::list([5]), ChannelId::contents(5, true));
+        assert!(ChannelId::list([]).is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::facility::compose_calling_name;
 use super::header::{CallReference, DISCRIMINATOR, MessageType};
 use super::number::{compose_called, compose_calling};
 use super::redirecting::compose_redirecting;
-use crate::{Dialect, NameCarrier, Redirecting, Side};
+use crate::{Bearer, Dialect, NameCarrier, Redirecting, Side};
 
 /// A message in the making. Call the methods in the order in which they stand here: it is the standard's.
 #[derive(Clone, Debug)]
@@ -27,14 +27,18 @@ impl Composer {
         self.0.extend(complete.then_some(code::SENDING_COMPLETE));
         self
     }
-    /// Speech, circuit mode, 64 kbit/s, coded so.
+    /// A voice, circuit mode, 64 kbit/s, coded so. Q.931, §4.5.5.
     #[must_use]
-    pub fn speech(self, law: Law) -> Self {
+    pub fn voice(self, bearer: Bearer, law: Law) -> Self {
+        let capability = match bearer {
+            Bearer::Speech => 0x80,
+            Bearer::Audio => 0x90,
+        };
         let coding = match law {
             Law::A => 0xA3,
             Law::Mu => 0xA2,
         };
-        self.element(code::BEARER_CAPABILITY, &[0x80, 0x90, coding])
+        self.element(code::BEARER_CAPABILITY, &[capability, 0x90, coding])
     }
     /// Why.
     #[must_use]
@@ -70,6 +74,14 @@ impl Composer {
         let contents = name.map(|name| ascii(name, dialect.name_octets_max));
         match contents.and_then(|name| compose_calling_name(dialect.names, &name)) {
             Some(contents) => self.element(code::FACILITY, &contents),
+            None => self,
+        }
+    }
+    /// Which of its services a network shall give. Q.931, §4.5.21.
+    #[must_use]
+    pub fn network_facility(self, coding: Option<u8>) -> Self {
+        match coding {
+            Some(coding) => self.element(code::NETWORK_FACILITIES, &[0, coding]),
             None => self,
         }
     }

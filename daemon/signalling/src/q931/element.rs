@@ -11,6 +11,7 @@ pub mod code {
     pub const CHANNEL_IDENTIFICATION: u8 = 0x18;
     pub const FACILITY: u8 = 0x1C;
     pub const PROGRESS_INDICATOR: u8 = 0x1E;
+    pub const NETWORK_FACILITIES: u8 = 0x20;
     pub const DISPLAY: u8 = 0x28;
     pub const KEYPAD: u8 = 0x2C;
     pub const CALLING_NUMBER: u8 = 0x6C;

@@ -220,11 +220,8 @@ impl Engine {
             Order::Service { timeslot, status } => {
                 self.order_service(Timeslots::NONE.with(timeslot, true), status);
             }
-            Order::Digits { key, digits, complete } => {
-                self.with_key(key, |engine, call| engine.more_digits(now, call, &digits, complete));
-            }
             Order::Use { channels } => self.in_use = channels,
-            Order::Line { .. } => {}
+            Order::Line { .. } | Order::Behind { .. } => {}
             Order::Proceed { key } => self.with_key(key, |engine, call| engine.proceed(call)),
             Order::Alert { key, in_band } => {
                 self.with_key(key, |engine, call| engine.alert(call, in_band));

@@ -48,13 +48,15 @@ impl Engine {
         // A withheld number does not go out with its owner's name.
         let shown = |number: &Number| number.presentation == Presentation::Allowed;
         let name = name.as_deref().filter(|_| calling.as_ref().is_none_or(shown));
+        let facility = self.settings.network_facility.filter(|_| self.settings.side == Side::User);
         call.setup = self
             .compose(&call, MessageType::Setup)
             .sending_complete(call.said_complete)
-            .speech(law)
+            .voice(self.settings.bearer, law)
             .channel(self.wish(timeslot, exclusive))
             .channel_contents(if self.leaves_open() { &ChannelId::ANY } else { &[] })
             .name_in_facility(name, dialect)
+            .network_facility(facility)
             .name_in_display(name, dialect, self.settings.side)
             .calling(calling.as_ref())
             .called(&called)
@@ -138,30 +140,14 @@ impl Engine {
         body: &Body<'_>,
     ) -> Option<Call> {
         let call = self.on_early_answer(now, call, body, Phase::Overlap, Timer::T304)?;
-        let said = call.said_complete;
-        self.more_digits(now, call, "", !said)
+        Some(self.rest_of_number(now, call))
     }
-    /// INFORMATION with what is left of the number and `digits`, as soon as the peer takes them. §5.1.3.
-    ///
-    /// `complete`: nothing more will come. Digits for a call that is on its way already mean nothing any more.
-    pub(super) fn more_digits(
-        &mut self,
-        now: Instant,
-        mut call: Call,
-        digits: &str,
-        complete: bool,
-    ) -> Option<Call> {
-        if !call.id.ours || !matches!(call.phase, Phase::Setup | Phase::Overlap) {
-            return Some(call);
-        }
-        call.digits_left.push_str(digits);
-        if call.phase == Phase::Setup {
-            return Some(call);
-        }
+    /// INFORMATION with what is left of the number, as soon as the peer takes it. §5.1.3.
+    fn rest_of_number(&mut self, now: Instant, mut call: Call) -> Call {
         // §5.1.3: the mark goes with the last digits; a dialect without it just stops.
-        let mark = complete && !call.said_complete && self.settings.dialect.sending_complete;
+        let mark = !call.said_complete && self.settings.dialect.sending_complete;
         if call.digits_left.is_empty() && !mark {
-            return Some(call);
+            return call;
         }
         call.said_complete |= mark;
         let number = Number::unknown(std::mem::take(&mut call.digits_left));
@@ -169,7 +155,7 @@ impl Engine {
             self.compose(&call, MessageType::Information).sending_complete(mark).called(&number);
         self.send(message);
         call.timer = Timer::T304.from(now, &self.settings.timers);
-        Some(call)
+        call
     }
     pub(super) fn on_call_proceeding(
         &mut self,

@@ -6,11 +6,12 @@ use call::Cause;
 use tdm::{Instant, Timeslot};
 
 use super::call::Call;
+use super::channels::ChannelId;
 use super::compose::Composer;
 use super::engine::Engine;
 use super::header::{CallReference, Header, MessageType};
 use super::message::{Body, RestartClass};
-use crate::{Clearing, Event, Failure, Timeslots};
+use crate::{Clearing, Event, Failure, RestartForm, Timeslots};
 
 /// Q.931, §4.5.7: the states of the global call reference.
 const STATE_NULL: u8 = 0;
@@ -83,6 +84,10 @@ impl Engine {
     pub(super) fn order_restart(&mut self, now: Instant, timeslot: Option<Timeslot>) {
         let which = self.restarted(timeslot);
         self.end_on(now, which, timeslot.is_none(), Restarter::Us);
+        if timeslot.is_none() && self.settings.restart_form == RestartForm::OneByOne {
+            self.restart_one_by_one(which);
+            return self.next_restart(now);
+        }
         let current = self.restarts.current.map(|current| current.what);
         if current == Some(timeslot) || self.restarts.waiting.contains(&timeslot) {
             return;
@@ -112,9 +117,16 @@ impl Engine {
         let due = now.plus_millis(u64::from(self.settings.timers.t316_millis));
         let proved = Timeslots::NONE;
         self.restarts.current = Some(InProgress { what, attempts, sent: now, due, proved });
-        let class = if what.is_some() { CLASS_CHANNELS } else { CLASS_INTERFACE };
+        let (channels, class) = match (what, self.settings.restart_form) {
+            (Some(timeslot), _) => (vec![self.settings.numbers.number(timeslot)], CLASS_CHANNELS),
+            (None, RestartForm::List) => {
+                let numbers = self.settings.channels.iter();
+                (numbers.map(|t| self.settings.numbers.number(t)).collect(), CLASS_CHANNELS)
+            }
+            (None, RestartForm::Interface | RestartForm::OneByOne) => (vec![], CLASS_INTERFACE),
+        };
         let message = Self::global_message(MessageType::Restart, false)
-            .channel(what.map(|timeslot| self.named(timeslot, true)))
+            .channel_contents(&ChannelId::list(channels))
             .restart(class);
         self.send(message);
     }
@@ -159,7 +171,7 @@ impl Engine {
             self.tell(Event::ChannelFailed { timeslot });
         }
         if current.what.is_none() {
-            self.restart_one_by_one();
+            self.restart_one_by_one(self.settings.channels);
         }
         self.next_restart(now);
     }
@@ -169,8 +181,8 @@ impl Engine {
         self.tell(Event::Restarted { timeslot: Some(timeslot) });
     }
     /// The peer does not take a RESTART of the whole interface; that of a channel it may.
-    fn restart_one_by_one(&mut self) {
-        for timeslot in self.settings.channels.iter() {
+    fn restart_one_by_one(&mut self, channels: Timeslots) {
+        for timeslot in channels.iter() {
             if !self.restarts.waiting.contains(&Some(timeslot)) {
                 self.restarts.waiting.push_back(Some(timeslot));
             }
@@ -189,7 +201,7 @@ impl Engine {
             Cause::INVALID_ELEMENT,
         ];
         match current.what {
-            None => self.restart_one_by_one(),
+            None => self.restart_one_by_one(self.settings.channels),
             Some(timeslot) if cause.is_some_and(|cause| refused.contains(&cause)) => {
                 if !current.proved.has(timeslot) {
                     self.failed = self.failed.with(timeslot, true);
@@ -270,15 +282,26 @@ impl Engine {
     fn on_restart_acknowledge(&mut self, now: Instant, body: &Body<'_>) {
         let named = body.channel.good().map_or(Timeslots::NONE, |id| id.slots);
         let of_channels = body.restart.good() == Some(&RestartClass::Channels);
+        let all = self.settings.channels;
+        let sent_list = self.settings.restart_form == RestartForm::List;
         let meant = |current: &InProgress| match current.what {
             Some(timeslot) => named.is_empty() || named.has(timeslot),
-            None => !of_channels || self.settings.channels.iter().all(|t| named.has(t)),
+            None if sent_list => true,
+            None => !of_channels || all.iter().all(|t| named.has(t)),
         };
         let Some(current) = self.restarts.current.filter(meant) else {
             self.counters.unexpected += 1;
             return;
         };
         self.restarts.current = None;
+        let left_out = Timeslots::from_bits(all.bits() & !named.bits());
+        if current.what.is_none() && sent_list && !named.is_empty() && !left_out.is_empty() {
+            // It knows only some of the list: the others are asked for by name.
+            let known = Timeslots::from_bits(named.bits() & all.bits());
+            self.came_back(now, Some(known), Restarter::Us);
+            self.restart_one_by_one(left_out);
+            return self.next_restart(now);
+        }
         let which = current.what.map(|timeslot| Timeslots::NONE.with(timeslot, true));
         self.came_back(now, which, Restarter::Us);
         self.next_restart(now);
