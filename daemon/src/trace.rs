@@ -49,7 +49,7 @@ fn trace(folder: &Path, call: &str) -> Result<Vec<String>> {
     let mut places = Vec::new();
     for event in text.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let data = event.get("data").unwrap_or(&Value::Null);
-        let at = Instant::micros(event.get("at_us").and_then(Value::as_u64).unwrap_or_default());
+        let at = Instant::micros(event.get("utc_us").and_then(Value::as_u64).unwrap_or_default());
         if text_of(&event, "event") == Some(LEFT_OUT) {
             let words = format!("      capture: {} records are missing here", data["records"]);
             left_out.push(Line { at, rank: 2, words });
@@ -220,7 +220,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let span = SpanId::new(0).expect("a span");
         let mut capture =
-            Capture::start(folder.path(), BTreeMap::from([(span, Side::User)])).expect("it starts");
+            Capture::start(folder.path(), BTreeMap::from([(span, Side::User)]), 0).expect("starts");
         let at = Instant::millis;
         capture.frame(at(1000), span, true, frame(0, false, &setup(31)));
         capture.event(at(1000), &dialling(1, (1, 31)));
@@ -276,7 +276,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let span = SpanId::new(0).expect("a span");
         let mut capture =
-            Capture::start(folder.path(), BTreeMap::from([(span, Side::User)])).expect("it starts");
+            Capture::start(folder.path(), BTreeMap::from([(span, Side::User)]), 0).expect("starts");
         // Another call had the channel half a second before.
         capture.frame(Instant::millis(1500), span, true, frame(0, false, &setup(2)));
         capture.frame(Instant::millis(1600), span, true, frame(1, false, &[8, 2, 0, 2, 0x5A]));
@@ -296,6 +296,34 @@ mod tests {
             "     0.500        answered",
         ];
         assert_eq!(told, expected);
+    }
+
+    /// Every life begins at 0 of its own clock, and both have a call on the same channel with the same reference.
+    #[test]
+    fn two_lives_of_the_call_server_lie_apart_in_their_captures_as_the_time_of_day_did() {
+        const UTC_US: i64 = 1_795_000_000_000_000;
+        let folder = tempfile::tempdir().expect("a folder");
+        let span = SpanId::new(0).expect("a span");
+        let at = Instant::seconds(1);
+        for (life, answered) in [(1_u32, true), (2, false)] {
+            let sides = BTreeMap::from([(span, Side::User)]);
+            let offset = UTC_US + i64::from(life) * 3_600_000_000;
+            let mut capture = Capture::start(folder.path(), sides, offset).expect("starts");
+            let end = if answered { 7 } else { 0x5A };
+            capture.frame(at, span, true, frame(0, false, &setup(3)));
+            capture.event(at, &dialling(life, (1, 3)));
+            capture.frame(at.plus_millis(500), span, false, frame(0, true, &[8, 2, 0x80, 3, end]));
+            capture.event(at.plus_millis(500), &CallEvent::Answered { leg: leg(life) });
+            traced(folder.path(), &format!("c1.{life}"), 4);
+        }
+        let words = |life| traced(folder.path(), &format!("c1.{life}"), 4).remove(2);
+        assert_eq!(words(1), "     0.500  <--   CONNECT");
+        assert_eq!(words(2), "     0.500  <--   RELEASE COMPLETE");
+        // And an analyser shows the time of day.
+        let octets = std::fs::read(folder.path().join("span1.pcap.old")).expect("put aside");
+        let first = pcap::records(&octets).and_then(|mut records| records.next());
+        let utc = Instant::micros(UTC_US as u64 + 3_600_000_000 + 1_000_000);
+        assert_eq!(first.map(|record| record.at), Some(utc));
     }
 
     #[test]

@@ -290,13 +290,13 @@ impl Media {
     }
 
     /// Time never runs back.
-    fn at(&mut self, now: Instant) {
+    pub(crate) fn at(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }
 
     /// Works until nothing is left: orders go to the engines one at a time, each engine is drained before its
     /// next input, and what it tells is handled in order.
-    fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         loop {
             if let Some((index, event)) = self.signals.pop_front() {
                 self.signal(index, event);

@@ -2,7 +2,7 @@
 
 use call::{Accepted, CallEvent, Cause, ChannelState, LegId, Location, Refusal, RefusalCode};
 use signalling::{Clearing, Order, ServiceStatus, Timeslots};
-use tdm::{Alarm, Alarms, Channel, SpanId, Timeslot};
+use tdm::{Alarm, Alarms, Channel, Instant, SpanId, Timeslot};
 
 use crate::leg::{End, State};
 use crate::machine::{Media, Timer};
@@ -86,6 +86,16 @@ impl Media {
             span.restarting = span.slots().map(|(timeslot, _)| timeslot).collect();
             self.order(index, Order::Restart { timeslot: None });
         }
+    }
+
+    /// Whoever carries out what the call server decides is behind: far ends keep what they have to say until it is told
+    /// that that is over. Tell it at every change.
+    pub fn behind(&mut self, now: Instant, on: bool) {
+        self.at(now);
+        for index in 0..self.spans.len() {
+            self.order(index, Order::Behind { on });
+        }
+        self.run();
     }
 
     /// A channel, or the whole interface, was restarted by the far end, or by us and acknowledged. Calls on it were

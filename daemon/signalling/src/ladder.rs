@@ -94,7 +94,10 @@ impl Ladders {
         let key = (ours, header.call.value);
         let body = Body::parse(elements);
         let kind = MessageType::from_code(header.code);
-        if kind == Some(MessageType::Setup) && !self.is_repeated(key) && self.all.len() < CALLS_MAX
+        let words = in_words(header.code, kind, &body);
+        if kind == Some(MessageType::Setup)
+            && !self.is_repeated(key, &words)
+            && self.all.len() < CALLS_MAX
         {
             let called = body.called.good().map(|number| number.digits.clone()).unwrap_or_default();
             let (ours, reference) = key;
@@ -104,15 +107,16 @@ impl Ladders {
         let Some(call) = self.open.get(&key).and_then(|at| self.all.get_mut(*at)) else { return };
         let named = body.channel.good().and_then(|channel| channel.single());
         call.timeslot = named.or(call.timeslot);
-        call.rungs.push(Rung { at, sent, words: in_words(header.code, kind, &body) });
+        call.rungs.push(Rung { at, sent, words });
         if kind == Some(MessageType::ReleaseComplete) {
             self.open.remove(&key);
         }
     }
-    /// T303 sends a SETUP again: nothing but SETUPs so far.
-    fn is_repeated(&self, key: (bool, u16)) -> bool {
+    /// T303 sends a SETUP again: nothing but this SETUP so far. Another with its reference is another call, of a far
+    /// end that began anew while the link was away.
+    fn is_repeated(&self, key: (bool, u16), words: &str) -> bool {
         let call = self.open.get(&key).and_then(|at| self.all.get(*at));
-        call.is_some_and(|call| call.rungs.iter().all(|rung| rung.words.starts_with("SETUP ")))
+        call.is_some_and(|call| call.rungs.iter().all(|rung| rung.words == words))
     }
 }
 
@@ -210,6 +214,22 @@ mod tests {
             (false, "RELEASE COMPLETE"),
         ];
         assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn a_setup_again_is_the_same_call_and_another_setup_with_its_reference_is_another() {
+        let mut ladders = Ladders::new(Side::User);
+        let setup = |digit| [8, 2, 0, 1, 5, 4, 3, 0x80, 0x90, 0xA3, 0x70, 2, 0x81, digit];
+        for (second, (ns, digit)) in [(0, b'1'), (1, b'1'), (0, b'2')].into_iter().enumerate() {
+            if ns == 0 {
+                ladders.frame(Instant::seconds(second as u64), false, &[2, 1, 0x7F]);
+            }
+            let frame = i_frame(true, ns, &setup(digit));
+            ladders.frame(Instant::seconds(second as u64), false, &frame);
+        }
+        let told: Vec<(&str, usize)> =
+            ladders.calls().iter().map(|call| (call.called.as_str(), call.rungs.len())).collect();
+        assert_eq!(told, [("1", 2), ("2", 1)]);
     }
 
     #[test]

@@ -18,9 +18,9 @@ pub use dahdi::{Carrier, Coding, Framing, SpanLine, SpanLineError};
 pub use lines::Line;
 use lines::Lines;
 pub use shape::{
-    Board, ChannelChoice, ChannelNumbers, Clock, Config, Emulate, EmulatedBoard, EmulatedSpan,
-    FarEnd, FarEndKind, Group, Host, Hunt, Media, Orphan, Overlap, Rule, ServiceMessages, Side,
-    Signalling, Spans, Timers,
+    Bearer, Board, ChannelChoice, ChannelNumbers, Clock, Config, Emulate, EmulatedBoard,
+    EmulatedSpan, FarEnd, FarEndKind, Group, Host, Hunt, Media, Orphan, Overlap, RestartForm, Rule,
+    ServiceMessages, Side, Signalling, Spans, Timers,
 };
 
 pub use shape::ScheduledFault;
@@ -440,6 +440,11 @@ impl Check<'_> {
             group.overlap.digits.as_ref().filter(|n| !(1..=32).contains(n.get_ref()))
         {
             self.at(digits, "a number has 1 to 32 digits");
+        }
+        if let Some(facility) =
+            group.network_facility.as_ref().filter(|_| group.side == Side::Network)
+        {
+            self.at(facility, "it asks the network for a service: leave it away as a network");
         }
         if let Some(choice) = &group.channel_choice
             && *choice.get_ref() == ChannelChoice::Any

@@ -131,6 +131,12 @@ pub struct Media {
     /// A folder, below the root, in which every D-channel and what happened to calls is captured.
     #[serde(default)]
     pub capture: Option<String>,
+    /// A released channel rests so long before a call of ours takes it; 100 when absent.
+    #[serde(default)]
+    pub guard_millis: Option<Spanned<u32>>,
+    /// How often a call that met another on its channel is tried on another one; 4 when absent.
+    #[serde(default)]
+    pub glare_retries: Option<Spanned<u8>>,
     /// Trunk groups.
     #[serde(default)]
     pub group: Vec<Group>,
@@ -212,6 +218,30 @@ pub enum ChannelChoice {
     Preferred,
     /// The far end chooses. Not as a network.
     Any,
+}
+
+/// How an interface as a whole is restarted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestartForm {
+    /// One RESTART that names the interface.
+    #[default]
+    Interface,
+    /// One with a list of all channels.
+    List,
+    /// One for each channel.
+    OneByOne,
+}
+
+/// What our calls ask to carry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bearer {
+    /// Speech.
+    #[default]
+    Speech,
+    /// 3.1 kHz audio.
+    Audio,
 }
 
 /// The discriminator of SERVICE messages of ours.
@@ -366,6 +396,15 @@ pub struct Group {
     /// RESTART goes out when a link is up for the first time; `true` when absent. Some exchanges take none.
     #[serde(default = "yes")]
     pub restart: bool,
+    /// How that is said.
+    #[serde(default)]
+    pub restart_form: RestartForm,
+    /// What our calls ask to carry.
+    #[serde(default)]
+    pub bearer: Bearer,
+    /// A network specific facility that goes with every call of ours to the network: its octet.
+    #[serde(default)]
+    pub network_facility: Option<Spanned<u8>>,
     /// How SERVICE is coded; the dialect's way when absent. Nothing where the dialect has no such messages.
     #[serde(default)]
     pub service_messages: Option<ServiceMessages>,

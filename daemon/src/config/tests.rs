@@ -348,6 +348,9 @@ fn timers_counters_and_habits_of_a_group_are_checked_where_they_stand() {
         "timers = { n201 = 261 }",
         "timers = { t200_millis = 5000, t203_millis = 3000 }",
         "overlap = { digits = 0 }",
+        "network_facility = 300",
+        "restart_form = \"all\"",
+        "bearer = \"data\"",
     ] {
         let text = with(wrong);
         let found = problems(&text);

@@ -2,8 +2,10 @@
 //!
 //! The signalling thread hands over what crosses it and never waits: when the writer is behind, a frame is left out
 //! and counted. `spanN.pcap` opens in any analyser; `calls.jsonl` has a line for every event of a call, on the same
-//! clock, so that `trunkline trace` can put the two together. A file that has grown to its limit is put aside under
-//! the same name with `.old`, in place of the last one: two of each, never more.
+//! clock, so that `trunkline trace` can put the two together: UTC as it was when the process began, and the monotonic
+//! clock since, so that time runs on evenly through a step of UTC and two lives of the process lie apart. A file that
+//! has grown to its limit, and one of the life before, is put aside under the same name with `.old`, in place of the
+//! last one: two of each, never more.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -43,14 +45,16 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Starts a writer into `folder`; `sides` says who we are on each span.
+    /// Starts a writer into `folder`; `sides` says who we are on each span, `utc_offset_us` what UTC is ahead of the
+    /// times given.
     ///
     /// # Errors
     /// The folder cannot be made, or the host has no thread left.
-    pub fn start(folder: &Path, sides: BTreeMap<SpanId, Side>) -> Result<Self> {
+    pub fn start(folder: &Path, sides: BTreeMap<SpanId, Side>, utc_offset_us: i64) -> Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
         let (sender, receiver) = bounded(BACKLOG);
-        let mut writer = Writer { folder: folder.to_owned(), sides, files: BTreeMap::new() };
+        let folder = folder.to_owned();
+        let mut writer = Writer { folder, sides, utc_offset_us, files: BTreeMap::new() };
         std::thread::Builder::new()
             .name("capture".into())
             .spawn(move || writer.run(&receiver))
@@ -83,6 +87,7 @@ impl Capture {
 struct Writer {
     folder: PathBuf,
     sides: BTreeMap<SpanId, Side>,
+    utc_offset_us: i64,
     files: BTreeMap<String, Growing>,
 }
 
@@ -110,22 +115,28 @@ impl Writer {
             }
         }
     }
+    /// Counted from 1970.
+    fn utc(&self, at: Instant) -> Instant {
+        Instant::micros(at.as_micros().saturating_add_signed(self.utc_offset_us))
+    }
     fn take(&mut self, captured: &Captured) -> std::io::Result<()> {
         match captured {
             Captured::LeftOut { at, records } => {
-                let data = json!({ "records": records });
-                let line = json!({ "event": LEFT_OUT, "at_us": at.as_micros(), "data": data });
+                let (data, utc_us) = (json!({ "records": records }), self.utc(*at).as_micros());
+                let line = json!({ "event": LEFT_OUT, "at_us": at.as_micros(), "utc_us": utc_us,
+                                   "data": data });
                 self.write("calls.jsonl", &[], format!("{line}\n").as_bytes())
             }
             Captured::Frame { at, span, sent, frame } => {
                 let side = self.sides.get(span).copied().unwrap_or(Side::User);
-                let record = pcap::record(*at, side, *sent, frame.octets());
+                let record = pcap::record(self.utc(*at), side, *sent, frame.octets());
                 self.write(&format!("span{}.pcap", span.number()), &pcap::file_header(), &record)
             }
             Captured::Event { at, event } => {
                 let mut line = serde_json::to_value(event)?;
                 if let Some(fields) = line.as_object_mut() {
                     fields.insert("at_us".into(), at.as_micros().into());
+                    fields.insert("utc_us".into(), self.utc(*at).as_micros().into());
                 }
                 self.write("calls.jsonl", &[], format!("{line}\n").as_bytes())
             }

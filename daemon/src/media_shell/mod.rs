@@ -112,7 +112,8 @@ pub fn run(config: &Config, config_path: &Path, paths: &Paths, prompts: &Prompts
     let mut work = SignalWork::new(media, signal_ends, Arc::clone(&shared), clock.now());
     if let Some(folder) = &config.media.capture {
         let sides = plan.media.spans.iter().map(|span| (span.span, span.side())).collect();
-        work.capture(capture::Capture::start(&paths.at(folder), sides)?);
+        let utc_offset_us = clock.utc_offset_us();
+        work.capture(capture::Capture::start(&paths.at(folder), sides, utc_offset_us)?);
     }
     let (to_signal, inbox) = channel::bounded(4096);
     let (outbox, from_signal) = channel::unbounded();

@@ -146,6 +146,8 @@ pub struct Counters {
     pub frames_bad: AtomicU64,
     /// Frames received.
     pub frames_good: AtomicU64,
+    /// Frames and events that are missing in the captures, because their writer was too far behind.
+    pub capture_left_out: AtomicU64,
 }
 
 /// Counts one more. Relaxed: counters order nothing.

@@ -14,7 +14,10 @@ use dsp::zones::{Zone, tone_steps};
 use media::{
     CallRate, GroupSettings, Hunt, MediaSettings, Numbers, Pattern, Rewrite, Rule, SpanSettings,
 };
-use signalling::{ChannelChoice, ChannelNumbers, Dialect, Maintenance, Overlap, PriSettings, Side};
+use signalling::{
+    Bearer, ChannelChoice, ChannelNumbers, Dialect, Maintenance, Overlap, PriSettings, RestartForm,
+    Side,
+};
 use tdm::{Law, SpanId};
 
 use super::rings::PortPlan;
@@ -85,6 +88,11 @@ impl Plan {
         media.digit_prefix = "digit_".into();
         media.prompts = prompts.iter().map(|(name, _)| name.clone()).collect();
         media.limits.recorders = RECORDERS;
+        let given = &config.media;
+        let guard = given.guard_millis.as_ref().map(|millis| *millis.get_ref());
+        media.timing.guard_millis = guard.unwrap_or(media.timing.guard_millis);
+        let retries = given.glare_retries.as_ref().map(|times| *times.get_ref());
+        media.limits.glare_retries = retries.unwrap_or(media.limits.glare_retries);
         groups(config, &mut media);
         lines(config, &mut media);
         media.check().context("the call server's settings")?;
@@ -228,6 +236,16 @@ fn interface(group: &config::Group, side: Side, line: &Line) -> PriSettings {
     let digits = digits.as_ref().map(|digits| *digits.get_ref());
     pri.overlap = Overlap { send_first: *send_first, receive: *receive, digits };
     pri.restart_at_start = group.restart;
+    pri.restart_form = match group.restart_form {
+        config::RestartForm::Interface => RestartForm::Interface,
+        config::RestartForm::List => RestartForm::List,
+        config::RestartForm::OneByOne => RestartForm::OneByOne,
+    };
+    pri.bearer = match group.bearer {
+        config::Bearer::Speech => Bearer::Speech,
+        config::Bearer::Audio => Bearer::Audio,
+    };
+    pri.network_facility = group.network_facility.as_ref().map(|octet| *octet.get_ref());
     // Only where the dialect has such messages at all.
     pri.dialect.maintenance = match (pri.dialect.maintenance, group.service_messages) {
         (Some(_), Some(config::ServiceMessages::Discriminator03)) => {

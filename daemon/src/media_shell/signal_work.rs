@@ -17,6 +17,10 @@ use super::line_status::{self, LineStatus};
 use super::rings::{Note, PortPlan, Shared, SignalEnds, count};
 use super::socket::alarm_words;
 
+/// Orders for the tick thread that found its ring full, from which on far ends are told to wait: it has not come for
+/// as long as every channel needs twice over.
+const COMMANDS_BEHIND: usize = 256;
+
 /// Something the call server said that leaves the signalling thread.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
@@ -72,6 +76,8 @@ struct Core {
     commands: rtrb::Producer<Command>,
     /// Commands that found the ring full. While there are any, the door says `busy`.
     waiting: VecDeque<Command>,
+    /// There were so many of them that far ends were told to wait.
+    behind: bool,
     wake: Option<Instant>,
     said: VecDeque<Said>,
     shared: Arc<Shared>,
@@ -98,6 +104,7 @@ impl SignalWork {
                 frames: ends.frames,
                 commands: ends.commands,
                 waiting: VecDeque::new(),
+                behind: false,
                 wake: None,
                 said: VecDeque::new(),
                 shared,
@@ -131,6 +138,10 @@ impl SignalWork {
         if self.core.wake.is_some_and(|wake| wake <= now) {
             self.core.media.elapsed(now);
             self.core.drain(now);
+        }
+        self.core.hold_far_ends(now);
+        if let Some(capture) = &self.core.capture {
+            self.core.shared.counters.capture_left_out.store(capture.left_out, Relaxed);
         }
     }
 
@@ -369,6 +380,19 @@ impl Core {
         }
     }
 
+    /// Orders that the tick thread has not taken are calls we cannot carry out: far ends wait, until all are taken.
+    fn hold_far_ends(&mut self, now: Instant) {
+        let behind = match self.waiting.len() {
+            0 => false,
+            COMMANDS_BEHIND.. => true,
+            _ => return,
+        };
+        if std::mem::replace(&mut self.behind, behind) != behind {
+            self.media.behind(now, behind);
+            self.drain(now);
+        }
+    }
+
     fn flush(&mut self) {
         while let Some(command) = self.waiting.pop_front() {
             if let Err(rtrb::PushError::Full(command)) = self.commands.push(command) {
@@ -376,5 +400,126 @@ impl Core {
                 break;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dsp::pipeline::ToneId;
+    use media::{GroupSettings, MediaSettings, SpanSettings};
+    use signalling::pri::Interface;
+    use signalling::{Event, InterfaceOutput, Order, PriSettings, Side};
+    use tdm::hdlc::Encoder;
+    use tdm::{Channel, Law, SAMPLES, Timeslot};
+
+    use super::super::rings::{self, BoardEnds, TickEnds};
+    use super::*;
+
+    const RECEIVER_NOT_READY: u8 = 0x05;
+
+    /// The signalling thread of one span, and an exchange at the end of its D-channel.
+    struct Line {
+        work: SignalWork,
+        board: BoardEnds,
+        tick: TickEnds,
+        exchange: Interface,
+        encoder: Encoder,
+        now: Instant,
+        span: SpanId,
+        /// Frames of ours.
+        sent: Vec<Frame>,
+        /// What the exchange told.
+        told: Vec<Event>,
+    }
+
+    impl Line {
+        fn up() -> Self {
+            let span = SpanId::new(0).expect("a span");
+            let tones = ["ringback", "beep", "busy"].into_iter().zip(0..);
+            let tones = tones.map(|(name, n)| (name.into(), ToneId(n)));
+            let mut settings = MediaSettings::new(tones.collect());
+            settings.spans = vec![SpanSettings::e1(span, Side::User)];
+            settings.groups = vec![GroupSettings::new("public", vec![span])];
+            let plan = PortPlan {
+                span,
+                line: "E1".into(),
+                law: Law::A,
+                d_channel: Timeslot::new(16),
+                idle: Vec::new(),
+            };
+            let (mut boards, tick, signal, shared) = rings::build(&[vec![plan]]);
+            let now = Instant::seconds(1);
+            let media = Media::new(settings, 1, now).expect("they fit together");
+            let mut line = Self {
+                work: SignalWork::new(media, signal, shared, now),
+                board: boards.remove(0),
+                tick,
+                exchange: Interface::new(PriSettings::e1(Side::Network)),
+                encoder: Encoder::new(),
+                now,
+                span,
+                sent: Vec::new(),
+                told: Vec::new(),
+            };
+            let (at, alarms) = (now, Alarms::NONE);
+            let up = Note::Line { span, up: true, alarms, at };
+            line.board.notes.push(up).expect("there is room");
+            line.exchange.order(now, Order::Line { up: true });
+            line.run(200);
+            assert!(line.exchange.is_up());
+            line.sent.clear();
+            line
+        }
+        fn run(&mut self, millis: u64) {
+            for _ in 0..millis {
+                self.now = self.now.plus_millis(1);
+                while let Ok(frame) = self.board.ports[0].frames.pop() {
+                    self.exchange.handle_frame(self.now, frame.octets());
+                    self.sent.push(frame);
+                }
+                self.exchange.elapsed(self.now);
+                loop {
+                    match self.exchange.poll() {
+                        InterfaceOutput::Transmit(frame) => assert!(self.encoder.push(&frame)),
+                        InterfaceOutput::Event(event) => self.told.push(event),
+                        InterfaceOutput::Wait(_) => break,
+                    }
+                }
+                let mut octets = [0; SAMPLES];
+                self.encoder.octets(&mut octets);
+                let (span, at) = (self.span, self.now);
+                let note = Note::Octets { span, octets, at };
+                self.board.notes.push(note).expect("there is room");
+                self.work.turn(self.now);
+            }
+        }
+        fn not_ready(&self) -> usize {
+            let kind = |frame: &&Frame| frame.octets().get(2) == Some(&RECEIVER_NOT_READY);
+            self.sent.iter().filter(kind).count()
+        }
+    }
+
+    /// The tick thread stands still while orders for it pile up: what cannot be carried out is not asked for.
+    #[test]
+    fn far_ends_wait_while_the_tick_thread_does_not_take_its_orders() {
+        let mut line = Line::up();
+        let on = Channel { span: line.span, timeslot: Timeslot::new(1).expect("a timeslot") };
+        let room = line.work.core.commands.slots();
+        line.work.core.waiting =
+            (0..room + COMMANDS_BEHIND - 1).map(|_| Command::Clear { on }).collect();
+        line.run(2);
+        assert_eq!(line.not_ready(), 0, "a few behind are nothing");
+        line.work.core.waiting.push_back(Command::Clear { on });
+        line.run(2);
+        assert_eq!(line.not_ready(), 1);
+        // It is asked for its state, and goes on being behind.
+        line.run(3000);
+        assert!(line.not_ready() > 1);
+        assert!(line.exchange.is_up());
+        while line.tick.commands.pop().is_ok() {}
+        line.sent.clear();
+        line.run(3000);
+        assert_eq!((line.not_ready(), line.work.core.waiting.len()), (0, 0));
+        assert_eq!(line.exchange.link_faults().total(), 0);
     }
 }

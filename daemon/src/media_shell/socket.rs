@@ -393,6 +393,7 @@ fn ring_counters(counters: &Counters) -> Value {
         "frames_lost": counters.frames_lost.load(Relaxed),
         "frames_bad": counters.frames_bad.load(Relaxed),
         "frames_good": counters.frames_good.load(Relaxed),
+        "capture_left_out": counters.capture_left_out.load(Relaxed),
     })
 }
 
