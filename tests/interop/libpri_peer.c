@@ -8,7 +8,8 @@
  *     libpri_peer --fd N --node net|cpe --switch NAME [--place CALLS] [options]
  *
  * The last three digits of a called number say what shall become of the call: 000 answered, 019 rings until the
- * caller gives up, 900 not a word, anything else is the cause it is refused with. Both ends know this and check
+ * caller gives up, 900 not a word, 901 CALL PROCEEDING and not a word more, 902 the same with ALERTING (both until a
+ * timer of the caller clears with 102), anything else is the cause it is refused with. Both ends know this and check
  * the end of every call.
  *
  * One line of words a thing that happened on standard output; commands a line on standard input:
@@ -29,7 +30,8 @@
 #include <unistd.h>
 
 enum { CALLS_MAX = 20000, CHANNELS = 32, FCS_OCTETS = 2, NUMBER_DIGITS = 8 };
-enum { UNACCEPTABLE = 6, NORMAL = 16, NO_RESPONSE = 18, NO_ANSWER = 19, NO_CIRCUIT = 34, NOT_AVAILABLE = 44, SILENCE = 900 };
+enum { UNACCEPTABLE = 6, NORMAL = 16, NO_RESPONSE = 18, NO_ANSWER = 19, NO_CIRCUIT = 34, NOT_AVAILABLE = 44, TIMER = 102, SILENCE = 900,
+       PROCEEDS = 901, ALERTS = 902 };
 
 static const int MIXED[] = {0, 1, 17, 18, 21, 27, 34, 19};
 
@@ -168,9 +170,10 @@ static void forget(struct call *c)
 /* The call is over: was it what was wanted? A call of ours that met another on its channel is placed anew. */
 static void judge(struct call *c)
 {
-    int kept = c->outcome == 0 || c->outcome == NO_ANSWER;
+    int stalls = c->outcome == PROCEEDS || c->outcome == ALERTS;
+    int kept = c->outcome == 0 || c->outcome == NO_ANSWER || stalls;
     int should_clear_here = kept == c->ours;
-    int should_hear = kept ? NORMAL : c->outcome == SILENCE ? NO_RESPONSE : c->outcome;
+    int should_hear = stalls ? TIMER : kept ? NORMAL : c->outcome == SILENCE ? NO_RESPONSE : c->outcome;
     int ok = c->cleared_here == should_clear_here && (c->cleared_here || c->cause == should_hear);
     if (ok) {
         passed++;
@@ -243,6 +246,12 @@ static void treat(struct call *c)
     c->outcome = digits >= 3 ? atoi(c->digits + digits - 3) : 1;
     if (c->outcome == SILENCE)
         return;
+    if (c->outcome == PROCEEDS || c->outcome == ALERTS) {
+        pri_proceeding(pri, c->handle, c->channel, 0);
+        if (c->outcome == ALERTS)
+            pri_acknowledge(pri, c->handle, c->channel, 0);
+        return;
+    }
     if (c->outcome == 0 || c->outcome == NO_ANSWER) {
         pri_proceeding(pri, c->handle, c->channel, 0);
         pri_acknowledge(pri, c->handle, c->channel, call_count % 2);

@@ -222,3 +222,86 @@ fn enquiry_without_answer_is_repeated_and_then_clears_with_41() {
     assert_eq!(why, Failure::Timer("T322"));
     assert_eq!(clearing.cause, Cause::TEMPORARY_FAILURE);
 }
+
+/// T304 runs from SETUP ACKNOWLEDGE, anew with the digits that follow it, and not at all behind CALL PROCEEDING.
+#[test]
+fn t304_clears_a_number_that_the_far_end_never_finds_complete() {
+    for (side, millis) in [(Side::User, 30_000), (Side::Network, 20_000)] {
+        let overlap = signalling::Overlap { send_first: Some(2), ..Default::default() };
+        let now = tdm::Instant::seconds(1);
+        let mut engine =
+            signalling::q931::Engine::new(PriSettings { overlap, ..PriSettings::e1(side) });
+        engine.link_up(now);
+        engine.order(now, Order::Call(outgoing(1, 1, true)));
+        let later = tdm::Instant::seconds(3);
+        engine.message(later, &[8, 2, 0x80, 1, 0x0D, 0x18, 3, 0xA9, 0x83, 0x81]);
+        while engine.poll().is_some() {}
+        let (at, codes, events) = next(&mut engine);
+        assert_eq!((at, codes), (2000 + millis, vec![DISCONNECT]));
+        assert_eq!(events[0], Event::Failed { key: LegKey(1), why: Failure::Timer("T304") });
+        let Event::Clearing { clearing, .. } = events[1] else { panic!("{events:?}") };
+        assert_eq!((clearing.cause, clearing.by_far_end), (Cause::TIMER_EXPIRY, false));
+    }
+}
+
+/// T306, and twice T306 for a tone that we listen to and the far end forgot.
+#[test]
+fn t306_ends_a_tone_behind_disconnect_at_the_network_and_its_double_at_a_user_nobody_releases() {
+    let mut bench = Bench::up(1);
+    bench.call(USER, outgoing(1, 1, true));
+    bench.run_millis(50);
+    let key = bench.incoming(NETWORK).key;
+    bench.forget();
+    bench.order(NETWORK, Order::Clear { key, cause: Cause(17), in_band: true });
+    bench.run_millis(29_900);
+    assert!(!bench.messages(NETWORK).contains(&RELEASE));
+    bench.run_millis(200);
+    assert!(bench.messages(NETWORK).contains(&RELEASE));
+    assert_eq!(verdict(&mut bench, USER), Some(Cause::USER_BUSY));
+    bench.assert_idle();
+
+    let (mut user, now) = lone_user();
+    user.message(now, &[8, 2, 0x80, 1, 0x45, 8, 2, 0x82, 0x91, 0x1E, 2, 0x82, 0x88]);
+    while user.poll().is_some() {}
+    let (at, codes, _) = next(&mut user);
+    assert_eq!((at, codes), (60_000, vec![RELEASE]));
+}
+
+#[test]
+fn t309_of_nothing_clears_active_calls_as_soon_as_the_link_is_lost() {
+    let now = tdm::Instant::seconds(1);
+    let mut settings = PriSettings::e1(Side::User);
+    settings.timers.t309_millis = 0;
+    let mut user = signalling::q931::Engine::new(settings);
+    user.link_up(now);
+    user.order(now, Order::Call(outgoing(1, 1, true)));
+    user.message(now, &[8, 2, 0x80, 1, 7, 0x18, 3, 0xA9, 0x83, 0x81]);
+    while user.poll().is_some() {}
+    user.link_down(now);
+    assert_eq!((user.calls(), user.deadline()), (0, None));
+}
+
+/// The answer ends the watch: what T302 to T313 were for has happened.
+#[test]
+fn no_timer_runs_in_a_conversation() {
+    let mut bench = Bench::up(1);
+    bench.answered(USER);
+    bench.run_millis(3_600_000);
+    assert_eq!([USER, NETWORK].map(|end| bench.ends[end].calls()), [1, 1]);
+}
+
+#[test]
+fn t305_is_four_seconds_in_north_america_and_thirty_elsewhere() {
+    for dialect in signalling::Dialect::ALL {
+        let now = tdm::Instant::seconds(1);
+        let mut user = signalling::q931::Engine::new(PriSettings::new(Side::User, dialect));
+        user.link_up(now);
+        user.order(now, Order::Call(outgoing(1, 1, true)));
+        user.message(now, &[8, 2, 0x80, 1, 2, 0x18, 3, 0xA9, 0x83, 0x81]);
+        while user.poll().is_some() {}
+        user.order(now, Order::Clear { key: LegKey(1), cause: Cause(16), in_band: false });
+        while user.poll().is_some() {}
+        let expected = if dialect.has_maintenance() { 4000 } else { 30_000 };
+        assert_eq!(next(&mut user).0, expected, "{}", dialect.name);
+    }
+}

@@ -216,6 +216,17 @@ impl Bench {
         self.run_until(Duration::from_secs(5), |bench| bench.peer.report.is_some())?;
         self.peer.report.ok_or_else(|| "the peer does not answer".into())
     }
+    /// The same when it is through with what we sent: a command may overtake the frames that wait on its wire.
+    pub fn last_report(&mut self) -> Result<crate::peer::Report, Failure> {
+        let end = self.now().plus_millis(2000);
+        loop {
+            let report = self.ask_peer()?;
+            if report.live == 0 || self.now() >= end {
+                return Ok(report);
+            }
+            self.run_for(Duration::from_millis(20))?;
+        }
+    }
     /// Waits for layer 2.
     pub fn come_up(&mut self) -> Result<(), Failure> {
         let up = |bench: &Self| bench.interface.is_up() && bench.peer.count("up") > 0;

@@ -12,6 +12,10 @@ use tdm::{Instant, Timeslot};
 const MIXED: [u16; 8] = [0, 1, 17, 18, 21, 27, 34, 19];
 /// Nobody says anything about it.
 pub const SILENCE: u16 = 900;
+/// CALL PROCEEDING and not a word more, until T310 clears.
+pub const PROCEEDS: u16 = 901;
+/// ALERTING and not a word more, until T301 clears.
+pub const ALERTS: u16 = 902;
 
 /// How calls are made and treated here.
 #[derive(Clone, Debug)]
@@ -272,6 +276,8 @@ impl Desk {
             // T303: nobody is there. Who never heard of us tells us nothing: we hang up.
             SILENCE if ours => (Cause::NO_USER_RESPONDING, false),
             SILENCE => (Cause::NORMAL_CLEARING, false),
+            PROCEEDS => (Cause::NO_USER_RESPONDING, false),
+            ALERTS => (Cause::NO_ANSWER, false),
             cause => (Cause(u8::try_from(cause).unwrap_or(31)), ours),
         };
         let is_loss = matches!(clearing.cause.0, 18 | 27 | 38 | 41 | 102);

@@ -12,6 +12,7 @@ mod bench;
 mod desk;
 mod peer;
 mod scenarios;
+mod waits;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

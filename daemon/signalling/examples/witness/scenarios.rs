@@ -10,10 +10,10 @@ use signalling::{
 };
 use tdm::Timeslot;
 
-use crate::Failure;
 use crate::bench::Bench;
 use crate::desk::{Habits, SILENCE};
 use crate::peer::{Peer, pair};
+use crate::{Failure, waits};
 
 /// What all scenarios are given.
 pub struct Context {
@@ -40,7 +40,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// One check.
-    fn check(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
+    pub fn check(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
         if holds {
             self.passed += 1;
         } else {
@@ -83,6 +83,13 @@ pub fn all(full: bool) -> Vec<Scenario> {
         add(format!("overlap sending {node}"), Box::new(move |c, n| overlap(c, n, side, true)));
         add(format!("overlap receiving {node}"), Box::new(move |c, n| overlap(c, n, side, false)));
         add(format!("restart {node}"), Box::new(move |c, n| restart(c, n, side)));
+        add(
+            format!("restart forms {node}"),
+            Box::new(move |c, n| waits::restart_forms(c, n, side)),
+        );
+        add(format!("behind {node}"), Box::new(move |c, n| waits::behind(c, n, side)));
+        add(format!("stalled {node}"), Box::new(move |c, n| waits::stalled(c, n, side)));
+        add(format!("number ends {node}"), Box::new(move |c, n| waits::number_ends(c, n, side)));
         add(format!("silence {node}"), Box::new(move |c, n| silence(c, n, side)));
         for (long, what) in [(false, "short"), (true, "long")] {
             let name = format!("{what} black hole {node}");
@@ -109,7 +116,7 @@ const fn far(side: Side) -> &'static str {
 }
 
 /// Starts a scenario: our settings and habits, and what the peer is told besides its side and dialect.
-fn start(
+pub fn start(
     context: &Context,
     name: &str,
     settings: PriSettings,
@@ -131,11 +138,11 @@ fn start(
 
 /// Runs until nobody has calls any more, and counts what came of them at both ends: a call counts as good when
 /// both saw it end as wanted.
-fn finish(bench: &mut Bench, calls: usize, limit: Duration) -> Result<Verdict, Failure> {
+pub fn finish(bench: &mut Bench, calls: usize, limit: Duration) -> Result<Verdict, Failure> {
     let over = |bench: &Bench| bench.desk.over() >= calls && bench.desk.is_idle();
     let in_time = bench.run_until(limit, over)?;
     bench.run_until(Duration::from_secs(5), |bench| bench.interface.calls() == 0)?;
-    let report = bench.ask_peer()?;
+    let report = bench.last_report()?;
     let theirs = report.passed as usize;
     let good = bench.desk.passed.min(theirs).min(calls);
     let mut verdict = Verdict { passed: good, failed: calls - good, ..Verdict::default() };
@@ -290,7 +297,7 @@ fn channels(bench: &Bench) -> usize {
 }
 
 /// Calls that stay, as many on each side as wanted.
-fn standing(bench: &mut Bench, calls: usize) -> Result<(), Failure> {
+pub fn standing(bench: &mut Bench, calls: usize) -> Result<(), Failure> {
     bench.desk.place(calls);
     let up = move |bench: &Bench| bench.desk.answered() == calls;
     match bench.run_until(Duration::from_secs(20), up)? {
@@ -299,7 +306,8 @@ fn standing(bench: &mut Bench, calls: usize) -> Result<(), Failure> {
     }
 }
 
-const STANDING: Habits = Habits {
+/// Calls that stay.
+pub const STANDING: Habits = Habits {
     outcome: Some(0),
     at_once: 30,
     hold_millis: None,
