@@ -48,7 +48,7 @@ impl Media {
             self.counters.stray_events += 1;
             return;
         }
-        let group = self.spans.get(span).and_then(|s| s.group);
+        let group = self.spans.get(span).and_then(|s| s.slot(incoming.timeslot)?.group);
         if let Some(group) = group.and_then(|g| self.groups.get_mut(g)) {
             group.offered += 1;
             let numbers = &group.settings.numbers;

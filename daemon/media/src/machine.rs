@@ -151,21 +151,17 @@ impl Media {
     ) -> Result<Self, SettingsError> {
         settings.check()?;
         let names = Names::new(&settings)?;
-        let group_of = |span| settings.groups.iter().position(|g| g.spans.contains(&span));
-        let spans: Vec<Span> =
-            settings.spans.iter().map(|s| Span::new(s, group_of(s.span), engine(s))).collect();
-        let groups = settings.groups.iter().map(|g| {
-            let spans: Vec<usize> = g
-                .spans
-                .iter()
-                .filter_map(|span| settings.spans.iter().position(|s| s.span == *span))
-                .collect();
-            let channels = spans
-                .iter()
-                .filter_map(|&i| settings.spans.get(i))
-                .map(|s| s.channels().iter().count());
-            let channels = u16::try_from(channels.sum::<usize>()).unwrap_or(u16::MAX);
+        let spans = settings.spans.iter().map(|s| {
+            let group_of = |timeslot| settings.group_of(s.span, timeslot);
+            Span::new(s, group_of, engine(s))
+        });
+        let spans: Vec<Span> = spans.collect();
+        let groups = settings.groups.iter().enumerate().map(|(index, g)| {
+            let mut spans: Vec<usize> = settings.channels_of(index).map(|(span, _)| span).collect();
+            let channels = u16::try_from(spans.len()).unwrap_or(u16::MAX);
+            spans.dedup();
             Group {
+                index,
                 capacity: g.capacity.unwrap_or(channels),
                 spans,
                 bucket: g.rate.map(|rate| Bucket::new(rate, now)),

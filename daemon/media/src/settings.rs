@@ -100,13 +100,15 @@ pub enum Signalling {
     Pri(PriSettings),
 }
 
-/// A trunk group: spans that lead to the same place.
+/// A trunk group: spans, or some of their channels, that lead to the same place.
 #[derive(Clone, Debug)]
 pub struct GroupSettings {
     /// Its name.
     pub name: String,
-    /// Its spans.
+    /// Its spans, but for the channels that other groups name.
     pub spans: Vec<SpanId>,
+    /// Channels of spans that it has to itself.
+    pub channels: Vec<(SpanId, Timeslots)>,
     /// Calls at a time, both directions; the number of channels when absent.
     pub capacity: Option<u16>,
     /// Calls a second, both directions; no limit when absent.
@@ -126,11 +128,12 @@ pub struct GroupSettings {
 }
 
 impl GroupSettings {
-    /// A group over these spans, without limits of its own.
+    /// A group over these whole spans, without limits of its own.
     pub fn new(name: impl Into<String>, spans: Vec<SpanId>) -> Self {
         Self {
             name: name.into(),
             spans,
+            channels: Vec::new(),
             capacity: None,
             rate: None,
             number: None,
@@ -293,8 +296,12 @@ pub enum SettingsError {
     SpanInTwoGroups { span: SpanId, group: String, other: String },
     #[error("there are two groups named {group}")]
     GroupTwice { group: String },
-    #[error("group {group} has no span")]
+    #[error("group {group} has no channel")]
     EmptyGroup { group: String },
+    #[error("group {group}: span {span} has no B-channel {timeslot}")]
+    NoSuchChannel { group: String, span: SpanId, timeslot: Timeslot },
+    #[error("channel {timeslot} of span {span} is in two groups, {group} and {other}")]
+    ChannelInTwoGroups { span: SpanId, timeslot: Timeslot, group: String, other: String },
     #[error("group {group}: capacity and call rate must be at least 1")]
     NoCapacity { group: String },
     #[error("group {group} overflows into {overflow}, which does not exist")]
@@ -350,7 +357,8 @@ impl MediaSettings {
             if earlier.iter().any(|e| e.name == g.name) {
                 return Err(SettingsError::GroupTwice { group: group() });
             }
-            if g.spans.is_empty() {
+            self.check_channels(n, g)?;
+            if self.channels_of(n).next().is_none() {
                 return Err(SettingsError::EmptyGroup { group: group() });
             }
             if g.capacity == Some(0) || g.rate.is_some_and(|r| r.per_second == 0 || r.burst == 0) {
@@ -374,6 +382,47 @@ impl MediaSettings {
             }
         }
         Ok(())
+    }
+
+    /// The channels a group names are there, and no other group names them.
+    fn check_channels(&self, index: usize, g: &GroupSettings) -> Result<(), SettingsError> {
+        for (n, &(span, timeslots)) in g.channels.iter().enumerate() {
+            let group = || g.name.clone();
+            let there = self.spans.iter().find(|s| s.span == span).map(SpanSettings::channels);
+            let there = there.ok_or(SettingsError::NoSuchSpan { group: group(), span })?;
+            let earlier = self.groups.get(..index).unwrap_or_default().iter();
+            let named = earlier.flat_map(|e| e.channels.iter().map(|c| (c, e.name.as_str())));
+            let before = g.channels.get(..n).unwrap_or_default().iter();
+            let named: Vec<_> = named.chain(before.map(|c| (c, g.name.as_str()))).collect();
+            for timeslot in timeslots.iter() {
+                if !there.has(timeslot) {
+                    return Err(SettingsError::NoSuchChannel { group: group(), span, timeslot });
+                }
+                let other =
+                    named.iter().find(|((s, others), _)| *s == span && others.has(timeslot));
+                if let Some((_, other)) = other {
+                    let (group, other) = (group(), (*other).to_owned());
+                    return Err(SettingsError::ChannelInTwoGroups { span, timeslot, group, other });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The group of a channel: the one that names it, else the one that has its span.
+    pub fn group_of(&self, span: SpanId, timeslot: Timeslot) -> Option<usize> {
+        let names = |g: &GroupSettings| {
+            g.channels.iter().any(|(s, timeslots)| *s == span && timeslots.has(timeslot))
+        };
+        let by_channel = self.groups.iter().position(names);
+        by_channel.or_else(|| self.groups.iter().position(|g| g.spans.contains(&span)))
+    }
+    /// The channels of the group with this index, as indices into the spans and timeslots.
+    pub(crate) fn channels_of(&self, group: usize) -> impl Iterator<Item = (usize, Timeslot)> {
+        self.spans.iter().enumerate().flat_map(move |(index, s)| {
+            let ours = move |t: &Timeslot| self.group_of(s.span, *t) == Some(group);
+            s.channels().iter().filter(ours).map(move |t| (index, t))
+        })
     }
 
     /// Every overflow leads somewhere, and none comes back.

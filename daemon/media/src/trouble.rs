@@ -7,6 +7,7 @@ use call::{CallEvent, Cause, LegId, Number};
 use signalling::{Failure, LegKey};
 
 use crate::machine::Media;
+use crate::trunk::Span;
 
 /// What a person should know of a D-channel whose line is sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +67,7 @@ impl Media {
         mut calling: Option<Number>,
         cause: Cause,
     ) {
-        let group = self.spans.get(span).and_then(|s| s.group);
+        let group = self.spans.get(span).and_then(Span::group);
         let call = self.next_call();
         let mut name = String::new();
         if let Some(group) = group.and_then(|g| self.groups.get_mut(g)) {

@@ -13,6 +13,8 @@ use crate::{Engine, GroupSettings, Hunt, SpanSettings};
 /// One B-channel.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Slot {
+    /// The trunk group whose calls it carries.
+    pub(crate) group: Option<usize>,
     /// Who has it.
     pub(crate) leg: Option<call::LegId>,
     /// When it was last given back; `None`: never taken.
@@ -32,7 +34,6 @@ pub(crate) struct Span {
     pub(crate) id: SpanId,
     pub(crate) side: Side,
     pub(crate) law: Law,
-    pub(crate) group: Option<usize>,
     pub(crate) engine: Box<dyn Engine + Send>,
     /// The physical line carries calls.
     pub(crate) up: bool,
@@ -58,20 +59,19 @@ pub(crate) struct Span {
 impl Span {
     pub(crate) fn new(
         settings: &SpanSettings,
-        group: Option<usize>,
+        group_of: impl Fn(Timeslot) -> Option<usize>,
         engine: Box<dyn Engine + Send>,
     ) -> Self {
         let mut slots = [None; TIMESLOTS];
         for t in settings.channels().iter() {
             if let Some(slot) = slots.get_mut(t.index()) {
-                *slot = Some(Slot::default());
+                *slot = Some(Slot { group: group_of(t), ..Slot::default() });
             }
         }
         Self {
             id: settings.span,
             side: settings.side(),
             law: settings.law,
-            group,
             engine,
             up: false,
             link: false,
@@ -115,9 +115,25 @@ impl Span {
     pub(crate) const fn channel(&self, timeslot: Timeslot) -> Channel {
         Channel { span: self.id, timeslot }
     }
+    /// The trunk group of a call that has no channel yet: that of the first one.
+    pub(crate) fn group(&self) -> Option<usize> {
+        self.slots().find_map(|(_, slot)| slot.group)
+    }
     /// New calls can be carried at all.
     pub(crate) fn in_use(&self) -> bool {
         self.up && self.link && self.slots().any(|(timeslot, _)| !self.restarting.has(timeslot))
+    }
+    /// New calls of a group can be.
+    fn in_use_for(&self, group: usize) -> bool {
+        let carries = |(timeslot, slot): (Timeslot, &Slot)| {
+            slot.group == Some(group) && !self.restarting.has(timeslot)
+        };
+        self.up && self.link && self.slots().any(carries)
+    }
+    /// Channels of a group that could be taken now.
+    pub(crate) fn idle_of(&self, group: usize) -> usize {
+        let idle = |timeslot, slot| self.state(timeslot, slot) == ChannelState::Idle;
+        self.slots().filter(|(t, slot)| slot.group == Some(group) && idle(*t, slot)).count()
     }
     /// What a channel can be used for.
     pub(crate) fn state(&self, timeslot: Timeslot, slot: &Slot) -> ChannelState {
@@ -152,16 +168,18 @@ impl Span {
         let open = self.slots().filter(|(_, slot)| !closed && !slot.blocked && !slot.draining);
         open.map(|(timeslot, _)| timeslot).collect()
     }
-    /// The best channel of this span for an outgoing call, with its rank; lower is better.
+    /// The best channel of this span for an outgoing call of a group, with its rank; lower is better.
     fn best(
         &self,
+        group: usize,
         hunt: Hunt,
         now: Instant,
         guard_millis: u32,
         but: &[Channel],
     ) -> Option<(Rank, Timeslot)> {
-        let len = self.slots().count();
-        let ranked = self.slots().enumerate().filter_map(|(n, (timeslot, slot))| {
+        let ours = || self.slots().filter(|(_, slot)| slot.group == Some(group));
+        let len = ours().count();
+        let ranked = ours().enumerate().filter_map(|(n, (timeslot, slot))| {
             let rests = slot
                 .released
                 .is_some_and(|at| now.micros_since(at) < u64::from(guard_millis) * 1000);
@@ -195,9 +213,11 @@ struct Rank {
 
 /// A trunk group.
 pub(crate) struct Group {
+    /// Which one it is.
+    pub(crate) index: usize,
     pub(crate) settings: GroupSettings,
     pub(crate) capacity: u16,
-    /// Indices into the spans.
+    /// The spans it has channels on, as indices.
     pub(crate) spans: Vec<usize>,
     pub(crate) bucket: Option<Bucket>,
     pub(crate) in_use: u16,
@@ -222,14 +242,15 @@ impl Group {
             .iter()
             .filter_map(|&index| {
                 let span = spans.get(index)?;
-                let (rank, timeslot) = span.best(self.settings.hunt, now, guard_millis, but)?;
+                let (rank, timeslot) =
+                    span.best(self.index, self.settings.hunt, now, guard_millis, but)?;
                 Some((rank, index, timeslot))
             })
             .min_by_key(|&(rank, index, _)| (rank, index))
             .map(|(_, index, timeslot)| (index, timeslot))
     }
-    /// Whether any of its spans carries calls.
+    /// Whether any of its channels carries calls.
     pub(crate) fn any_up(&self, spans: &[Span]) -> bool {
-        self.spans.iter().filter_map(|&i| spans.get(i)).any(Span::in_use)
+        self.spans.iter().filter_map(|&i| spans.get(i)).any(|span| span.in_use_for(self.index))
     }
 }

@@ -148,7 +148,7 @@ impl Media {
     pub fn status(&self) -> Status {
         let idle = |group: &Group| {
             let spans = group.spans.iter().filter_map(|&i| self.spans.get(i));
-            spans.map(|s| count(s, ChannelState::Idle)).sum::<usize>()
+            spans.map(|s| s.idle_of(group.index)).sum::<usize>()
         };
         let groups = self.groups.iter().map(|g| GroupStatus {
             name: g.settings.name.clone(),
@@ -215,10 +215,6 @@ impl Media {
         }));
         items
     }
-}
-
-fn count(span: &Span, state: ChannelState) -> usize {
-    span.slots().filter(|(t, slot)| span.state(*t, slot) == state).count()
 }
 
 fn alarms(span: &Span) -> Vec<String> {

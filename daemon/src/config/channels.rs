@@ -184,7 +184,8 @@ fn meaning(key: &str) -> Result<Said, ChannelLineError> {
     })
 }
 
-fn range(text: &str) -> Result<(u16, u16), ChannelLineError> {
+/// Numbers of a list: one, or from one to another.
+pub fn range(text: &str) -> Result<(u16, u16), ChannelLineError> {
     let text = text.trim();
     let number = |text: &str| text.trim().parse().ok().filter(|n| (1..=CHANNEL_MAX).contains(n));
     let both = match text.split_once('-') {

@@ -4,6 +4,7 @@
 mod channels;
 mod dahdi;
 mod lines;
+mod members;
 mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -167,9 +168,7 @@ impl Config {
             matches!(address, BoardAddress::VfioUser(path) if path == *board.socket.get_ref())
         };
         let line = self.spans.board.iter().find(is_it)?.lines.get(port)?;
-        let number = line.span.span.number();
-        let uses =
-            |group: &&Group| group.spans.iter().any(|span| usize::from(*span.get_ref()) == number);
+        let uses = |group: &&Group| group.whole_spans().any(|span| span == line.span.span);
         Some((line, self.media.group.iter().find(uses)))
     }
 
@@ -266,6 +265,7 @@ impl Check<'_> {
     fn all(&mut self, config: &Config, lines: &Lines) {
         self.boards(config);
         self.groups(config, lines);
+        self.members(config, lines);
         self.overflow(config);
         self.emulation(config);
         for entry in &config.media.allow {
@@ -331,9 +331,6 @@ impl Check<'_> {
             if !names.insert(name) {
                 self.at(&group.name, format!("there are two groups named `{name}`"));
             }
-            if group.spans.is_empty() {
-                self.at(&group.name, format!("group `{name}` has no span"));
-            }
             for number in &group.spans {
                 let n = *number.get_ref();
                 let known = usize::from(n).checked_sub(1).and_then(SpanId::new);
@@ -350,15 +347,12 @@ impl Check<'_> {
                 }
             }
             if let Some(capacity) = &group.capacity {
-                let spans = group.spans.iter().filter_map(|n| {
-                    lines.of(SpanId::new(usize::from(*n.get_ref()).checked_sub(1)?)?)
-                });
-                let channels: usize =
-                    spans.map(|line| line.channels.bearers().iter().count()).sum();
+                let channels = members::channels_of(group, config, lines);
                 let n = usize::from(*capacity.get_ref());
                 if n == 0 || n > channels {
                     let message = format!(
-                        "a capacity of 1 to {channels}: 30 channels on an E1, 23 on a T1, or those named"
+                        "a capacity of 1 to {channels}: 30 channels on an E1, 23 on a T1, or those named, without \
+                         those other groups name"
                     );
                     self.at(capacity, message);
                 }
@@ -442,13 +436,13 @@ impl Check<'_> {
             self.at(digits, "a number has 1 to 32 digits");
         }
         if let Some(facility) =
-            group.network_facility.as_ref().filter(|_| group.side == Side::Network)
+            group.network_facility.as_ref().filter(|_| group.side == Some(Side::Network))
         {
             self.at(facility, "it asks the network for a service: leave it away as a network");
         }
         if let Some(choice) = &group.channel_choice
             && *choice.get_ref() == ChannelChoice::Any
-            && group.side == Side::Network
+            && group.side == Some(Side::Network)
             && group.dialect.as_ref().is_none_or(|dialect| dialect.get_ref() != "qsig")
         {
             self.at(choice, "a network names a channel for every call: `exclusive` or `preferred`");

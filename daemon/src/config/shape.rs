@@ -184,7 +184,7 @@ pub enum Hunt {
 }
 
 /// Digits that do not all stand in SETUP.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Overlap {
     /// So many digits of an outgoing call go with SETUP, the rest behind it; all when absent.
@@ -350,13 +350,18 @@ pub struct Rule {
 pub struct Group {
     /// Its name.
     pub name: Spanned<String>,
-    /// Its spans.
+    /// Its spans, but for the channels that other groups name.
+    #[serde(default)]
     pub spans: Vec<Spanned<u8>>,
+    /// Channels that it has to itself, of spans of other groups: `"1:1-10,17"`.
+    #[serde(default)]
+    pub channels: Vec<Spanned<String>>,
     /// The signalling system.
     #[serde(default)]
     pub signalling: Signalling,
-    /// Our side.
-    pub side: Side,
+    /// Our side. A group without spans of its own has none.
+    #[serde(default)]
+    pub side: Option<Side>,
     /// The variant; `euroisdn` when absent.
     #[serde(default)]
     pub dialect: Option<Spanned<String>>,

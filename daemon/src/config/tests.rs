@@ -366,3 +366,32 @@ fn timers_counters_and_habits_of_a_group_are_checked_where_they_stand() {
     let config = Config::parse(&with(all), "t.toml").unwrap_or_else(|e| panic!("{e}"));
     assert!(!config.media.group[0].restart && config.media.group[1].restart);
 }
+
+/// What stands in a group that has channels of another's span.
+const SPLIT: &str =
+    "[[media.group]]\nname = \"vip\"\nchannels = [\"4:1-10\"]\ncapacity = 5\n\n[[acd.agent]]";
+
+#[test]
+fn a_group_may_have_channels_of_a_span_to_itself() {
+    let text = GOOD.replacen("[[acd.agent]]", SPLIT, 1);
+    let config = Config::parse(&text, "t.toml").unwrap_or_else(|e| panic!("{e}"));
+    let own: Vec<_> = config.media.group[2].own_channels().collect();
+    assert_eq!(own.len(), 1);
+    assert_eq!((own[0].0.number(), own[0].1.iter().count()), (4, 10));
+    for (old, new, needle) in [
+        ("4:1-10", "4", "SPAN:TIMESLOTS"),
+        ("4:1-10", "4:1-16", "timeslot 16 of span 4 carries no calls"),
+        ("4:1-10", "5:1", "no board has a span 5"),
+        ("4:1-10\"", "4:1-10\", \"4:10\"", "timeslot 10 of span 4 is in group `vip` already"),
+        ("4:1-10", "4:1-31", "other groups have all channels of group `pbx`"),
+        ("capacity = 5", "capacity = 11", "a capacity of 1 to 10"),
+        ("capacity = 5", "side = \"user\"", "stand in the group that has their span"),
+        ("spans = [4]\n", "channels = [\"4:17\"]\n", "no group has span 4 in its `spans`"),
+        ("side = \"network\"\n", "", "wants `side"),
+        ("channels = [\"4:1-10\"]", "", "neither spans nor channels"),
+    ] {
+        let found = problems(&text.replacen(old, new, 1));
+        assert!(found.iter().any(|p| p.message.contains(needle)), "{new}: {found:?}");
+        assert!(found.iter().all(|p| p.line > 0), "{new}: {found:?}");
+    }
+}

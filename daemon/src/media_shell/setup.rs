@@ -174,14 +174,11 @@ fn board(board: &config::Board, lockstep: bool) -> Result<BoardPlan> {
 
 fn groups(config: &Config, media: &mut MediaSettings) {
     for group in &config.media.group {
-        let spans: Vec<SpanId> = group
-            .spans
-            .iter()
-            .filter_map(|n| SpanId::new(usize::from(*n.get_ref()).checked_sub(1)?))
-            .collect();
+        let spans: Vec<SpanId> = group.whole_spans().collect();
         let side = match group.side {
-            config::Side::User => Side::User,
-            config::Side::Network => Side::Network,
+            Some(config::Side::Network) => Side::Network,
+            // None only where there is no span either.
+            Some(config::Side::User) | None => Side::User,
         };
         let line =
             |span| config.spans.board.iter().flat_map(|b| &b.lines).find(|l| l.span.span == span);
@@ -200,6 +197,7 @@ fn groups(config: &Config, media: &mut MediaSettings) {
         media.groups.push(GroupSettings {
             name: group.name.get_ref().clone(),
             spans,
+            channels: group.own_channels().collect(),
             capacity: group.capacity.as_ref().map(|c| *c.get_ref()),
             rate,
             number: group.number.as_ref().map(|n| Number::unknown(n.get_ref().as_str())),

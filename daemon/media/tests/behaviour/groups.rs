@@ -1,8 +1,8 @@
 //! Trunk groups: in which order channels are tried, what becomes of numbers, who calls, where calls overflow to.
 
-use call::{CallCommand, Cause, Dial, Number, NumberType, RefusalCode};
+use call::{CallCommand, CallEvent, Cause, Dial, Number, NumberType, RefusalCode};
 use media::{GroupSettings, Hunt, Media, MediaSettings, Pattern, Rewrite, Rule, SettingsError};
-use signalling::{Event, Order, ServiceStatus};
+use signalling::{Event, Order, ServiceStatus, Timeslots};
 use tdm::Instant;
 
 use crate::bench::*;
@@ -266,4 +266,88 @@ fn a_call_moved_onto_another_s_channel_gets_it_and_the_other_is_dialled_again() 
     let again = outgoing(&mut bench, 0);
     assert_eq!(again.called.digits, "2");
     assert_ne!(again.channel.timeslot, wanted);
+}
+
+/// The first ten channels of a span are for who calls us and no others; the rest of the span dials.
+fn split() -> MediaSettings {
+    let mut settings = settings(1);
+    let first_ten = Timeslots::from_bits(0b111_1111_1110);
+    settings.groups = vec![
+        GroupSettings::new("public", vec![span(0)]),
+        GroupSettings {
+            channels: vec![(span(0), first_ten)],
+            hunt: Hunt::Up,
+            ..GroupSettings::new("other", Vec::new())
+        },
+    ];
+    settings
+}
+
+#[test]
+fn groups_may_share_a_span_and_each_keeps_to_its_channels() {
+    let mut settings = split();
+    settings.groups[0].hunt = Hunt::Up;
+    let mut bench = Bench::new(settings);
+    let idle = |bench: &Bench| {
+        let status = bench.media.status();
+        status.groups.iter().map(|g| (g.capacity, g.idle, g.in_use)).collect::<Vec<_>>()
+    };
+    assert_eq!(idle(&bench), [(20, 20, 0), (10, 10, 0)]);
+    bench.must(dial("1"));
+    assert_eq!(outgoing(&mut bench, 0).channel.timeslot, slot(11), "the lowest that is its own");
+    let to_other = |digits| CallCommand::Dial(Dial { group: "other".into(), ..dial_to(digits) });
+    for n in 1..=10 {
+        bench.must(to_other("2"));
+        assert_eq!(outgoing(&mut bench, 0).channel.timeslot, slot(n));
+    }
+    let refused = bench.command(to_other("2")).expect_err("ten and no eleventh");
+    assert_eq!(refused.code, RefusalCode::Limit);
+    assert_eq!(idle(&bench), [(20, 19, 1), (10, 0, 10)]);
+}
+
+#[test]
+fn a_call_that_comes_in_belongs_to_the_group_of_its_channel() {
+    let mut bench = Bench::new(split());
+    let group_of = |bench: &mut Bench, n: usize| {
+        bench.setup(0, n);
+        let found = bench.said().into_iter().find_map(|event| match event {
+            CallEvent::Incoming { group, .. } => Some(group),
+            _ => None,
+        });
+        found.expect("it was offered")
+    };
+    assert_eq!(group_of(&mut bench, 3), "other");
+    assert_eq!(group_of(&mut bench, 20), "public");
+    let status = bench.media.status();
+    assert_eq!(
+        status.groups.iter().map(|g| (g.offered, g.in_use)).collect::<Vec<_>>(),
+        [(1, 1); 2]
+    );
+}
+
+#[test]
+fn channels_that_are_not_there_or_in_two_groups_are_refused() {
+    let named = |channels: Vec<(tdm::SpanId, Timeslots)>| {
+        let mut settings = split();
+        settings.groups[1].channels = channels;
+        settings.check().expect_err("cannot be")
+    };
+    let one = |n: usize| Timeslots::NONE.with(slot(n), true);
+    let (group, span) = (String::from("other"), span(0));
+    assert_eq!(
+        named(vec![(span, one(16))]),
+        SettingsError::NoSuchChannel { group: group.clone(), span, timeslot: slot(16) }
+    );
+    assert_eq!(
+        named(vec![(span, one(3)), (span, one(3))]),
+        SettingsError::ChannelInTwoGroups {
+            span,
+            timeslot: slot(3),
+            group: group.clone(),
+            other: group.clone()
+        }
+    );
+    assert_eq!(named(Vec::new()), SettingsError::EmptyGroup { group });
+    let all = named(vec![(span, Timeslots::E1_PRI)]);
+    assert_eq!(all, SettingsError::EmptyGroup { group: "public".into() });
 }
