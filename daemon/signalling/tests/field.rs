@@ -515,3 +515,36 @@ fn what_the_link_lost_when_it_was_established_anew_is_said_again_at_once() {
         assert_eq!(incoming.count(), 1, "caller {caller}: {to_called:?}");
     }
 }
+
+/// Q.921, §5.5.1: the far end's first SABME was lost on a line that came up later here than there. It answers ours and
+/// waits on; its T200 sets up anew a link that we took for good. What was begun meanwhile is not lost.
+#[test]
+fn a_call_placed_on_a_link_that_the_far_end_sets_up_a_second_time_arrives_once() {
+    for (early, late) in [(NETWORK, USER), (USER, NETWORK)] {
+        let mut bench = Bench::new(1);
+        bench.cut = true;
+        bench.order(early, Order::Line { up: true });
+        bench.run_millis(300);
+        bench.cut = false;
+        bench.order(late, Order::Line { up: true });
+        bench.run_millis(50);
+        assert_eq!(bench.take(late), [Event::LinkUp]);
+        assert_eq!(bench.take(early), [], "it waits for the answer to its own");
+        bench.call(late, outgoing(1, 1, true));
+        bench.run_millis(500);
+        assert_eq!(bench.take(early), []);
+        // T200, a SABME, and the SETUP that nobody had acknowledged.
+        bench.run_millis(300);
+        let [Event::LinkUp, Event::Incoming(call)] = &bench.take(early)[..] else {
+            panic!("end {early}");
+        };
+        bench.order(early, Order::Connect { key: call.key });
+        bench.run_millis(10_000);
+        let told = bench.take(late);
+        assert!(matches!(told[..], [Event::Connected { .. }]), "{told:?}");
+        assert_eq!(bench.ends[late].link_traffic().established, 2);
+        bench.clear(late, LegKey(1), 16);
+        bench.run_millis(100);
+        bench.assert_idle();
+    }
+}
