@@ -94,6 +94,7 @@ impl Plan {
         let retries = given.glare_retries.as_ref().map(|times| *times.get_ref());
         media.limits.glare_retries = retries.unwrap_or(media.limits.glare_retries);
         groups(config, &mut media);
+        watches(&mut media);
         lines(config, &mut media);
         media.check().context("the call server's settings")?;
         Ok(Self { boards, spans: highest.unwrap_or(0), media, library: Arc::new(library), zone })
@@ -212,6 +213,28 @@ fn groups(config: &Config, media: &mut MediaSettings) {
             overflow: group.overflow.as_ref().map(|name| name.get_ref().clone()),
             no_answer_millis: group.no_answer_seconds.as_ref().map(|s| s.get_ref() * 1000),
         });
+    }
+}
+
+/// The watch over stuck calls comes after every timer of Q.931 that ends them, however long those are set.
+fn watches(media: &mut MediaSettings) {
+    /// For the line, and for a thread that comes late.
+    const MARGIN_MILLIS: u32 = 5000;
+    for span in &media.spans {
+        let media::Signalling::Pri(pri) = &span.signalling;
+        let timers = &pri.timers;
+        let twice = |millis: u32| millis.saturating_mul(2);
+        let clearing = timers.t305_millis.max(timers.t306_millis);
+        for (watch, millis) in [
+            (&mut media.timing.stuck_dialling_millis, twice(timers.t303_millis)),
+            (&mut media.timing.stuck_answering_millis, timers.t313_millis),
+            (
+                &mut media.timing.stuck_ending_millis,
+                clearing.saturating_add(twice(timers.t308_millis)),
+            ),
+        ] {
+            *watch = (*watch).max(millis.saturating_add(MARGIN_MILLIS));
+        }
     }
 }
 
@@ -335,4 +358,28 @@ fn lines(config: &Config, media: &mut MediaSettings) {
         config::Orphan::Reject => media::Orphan::Reject,
         config::Orphan::Announce => media::Orphan::Announce,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_watch_over_stuck_calls_comes_after_the_timers_that_are_set() {
+        let span = SpanId::new(0).expect("a span");
+        let mut media = MediaSettings::new(Vec::new());
+        let usual = media.timing;
+        media.spans = vec![SpanSettings::e1(span, Side::User)];
+        watches(&mut media);
+        assert_eq!(media.timing, usual, "as it is with the standard's timers");
+        let mut pri = PriSettings::e1(Side::User);
+        (pri.timers.t303_millis, pri.timers.t305_millis) = (60_000, 200_000);
+        (pri.timers.t308_millis, pri.timers.t313_millis) = (10_000, 40_000);
+        let signalling = media::Signalling::Pri(pri);
+        media.spans.push(SpanSettings { span, signalling, law: Law::A });
+        watches(&mut media);
+        let set = media.timing;
+        assert_eq!((set.stuck_dialling_millis, set.stuck_answering_millis), (125_000, 45_000));
+        assert_eq!(set.stuck_ending_millis, 225_000);
+    }
 }
