@@ -36,8 +36,10 @@ use crate::pair::{self, Looked};
 
 /// The eight tones: four low, four high.
 const TONES: usize = 8;
-/// Hops of the exact test.
+/// Hops of the exact test, and so many before it that show how the tones began.
 const WINDOW: usize = 6;
+const BEFORE: usize = 8;
+const KEPT: usize = WINDOW + BEFORE;
 
 /// Hops two tones must have been possible before the exact test is worth its time.
 const POSSIBLE_HOPS: f32 = 6.0;
@@ -66,6 +68,10 @@ const WOBBLE_OVER_NOISE: f32 = 3.2;
 const NOISE_STAYS: f32 = 2.0;
 const WOBBLE_OVER_REST: f32 = 1.5;
 const LEFT_MEASURED: f32 = 0.02;
+/// A key is switched: both its tones begin together. Where one stood there all the time before, with this share of
+/// its peak, and the other had less than this in so many hops, it faded in, and no noise is an excuse.
+const STOOD_SHARE: f32 = 0.6;
+const WEAK_HOPS: usize = 2;
 /// Share of the energy in a key's two tones, leaks and noise included, and of the stronger one's mean power in
 /// its weakest hop, without which the exact test is no use.
 const MAY_BE_SHARE: f32 = 0.7;
@@ -171,7 +177,7 @@ pub struct Receivers<const W: usize> {
     front: Front<W>,
     /// Above and below the high-pass.
     noise: [Noise<W>; 2],
-    kept: [Hop<W>; WINDOW],
+    kept: [Hop<W>; KEPT],
     /// Where the next hop goes, and how many there were.
     at: usize,
     hops: u32,
@@ -184,7 +190,7 @@ impl<const W: usize> Default for Receivers<W> {
         Self {
             front: Front::default(),
             noise: [Noise::UNKNOWN; 2],
-            kept: [Hop::SILENT; WINDOW],
+            kept: [Hop::SILENT; KEPT],
             at: 0,
             hops: 0,
             held: [None; W],
@@ -220,7 +226,7 @@ impl<const W: usize> Receivers<W> {
         group: usize,
     ) {
         let at = self.at;
-        self.at = at.wrapping_add(1) % WINDOW;
+        self.at = at.wrapping_add(1) % KEPT;
         self.hops = self.hops.wrapping_add(1);
         let Some(hop) = self.kept.get_mut(at) else { return };
         self.front.take(simd, waves, rows, group, hop);
@@ -280,10 +286,14 @@ impl<const W: usize> Receivers<W> {
         })
     }
 
+    /// Hops of these numbers, counted back from the latest.
+    fn back(&self, numbers: core::ops::Range<usize>) -> impl DoubleEndedIterator<Item = &Hop<W>> {
+        let latest = self.at.wrapping_add(KEPT).wrapping_sub(1);
+        numbers.filter_map(move |back| self.kept.get(latest.wrapping_sub(back) % KEPT))
+    }
     /// The hops of the window, the oldest first.
     fn window(&self) -> impl DoubleEndedIterator<Item = &Hop<W>> {
-        let (newer, older) = self.kept.split_at_checked(self.at).unwrap_or_default();
-        older.iter().chain(newer)
+        self.back(0..WINDOW).rev()
     }
 
     /// What the window showed of a tone, the oldest first.
@@ -319,7 +329,7 @@ impl<const W: usize> Receivers<W> {
         let (mut all, mut above) = (0.0, 0.0);
         let mut sums = [0.0_f32; 2];
         let mut least = [f32::MAX; 2];
-        for hop in &self.kept {
+        for hop in self.window() {
             above += hop.above.lane(lane);
             for ((sum, least), tone) in sums.iter_mut().zip(&mut least).zip(tones) {
                 let Some((re, im)) = hop.tones.get(tone) else { return false };
@@ -332,6 +342,23 @@ impl<const W: usize> Receivers<W> {
         let [low, high] = sums;
         let (sum, least) = if low > high { (low, least[0]) } else { (high, least[1]) };
         16.0 * all > MAY_BE_SHARE * above && least * WINDOW as f32 > MAY_BE_LEAST * sum
+    }
+
+    /// Whether one of two tones stood there before the window, while the other came and went or faded in.
+    fn was_alone(&self, lane: usize, tones: [usize; 2], peaks: [f32; 2]) -> bool {
+        let mut weak = [0_usize; 2];
+        for hop in self.back(WINDOW..KEPT) {
+            for ((weak, tone), peak) in weak.iter_mut().zip(tones).zip(peaks) {
+                let power = hop
+                    .tones
+                    .get(tone)
+                    .map_or(0.0, |(re, im)| re.lane(lane).powi(2) + im.lane(lane).powi(2));
+                let is_weak = power < (STOOD_SHARE * peak).powi(2);
+                *weak = weak.saturating_add(usize::from(is_weak));
+            }
+        }
+        let [low, high] = weak;
+        low.min(high) == 0 && low.max(high) >= WEAK_HOPS
     }
 
     /// The exact test of a pair over the last 24 ms. Returns the peak of each tone.
@@ -354,7 +381,7 @@ impl<const W: usize> Receivers<W> {
             return None;
         }
         let (mut above, mut below) = (0.0, 0.0);
-        for hop in &self.kept {
+        for hop in self.window() {
             above += hop.above.lane(lane);
             below += hop.below.lane(lane);
         }
@@ -368,15 +395,18 @@ impl<const W: usize> Receivers<W> {
         let noise_peak = (left.max(0.0) / NOISE_TO_PEAK).sqrt();
         let is_noise = above_before <= NOISE_STAYS * left.max(LEFT_MEASURED * keys);
         let over_noise = if is_noise { WOBBLE_OVER_NOISE } else { WOBBLE_OVER_REST };
-        let is_steady = fit
-            .tones
-            .iter()
-            .all(|tone| tone.wobble <= WOBBLE + over_noise * noise_peak / tone.peak);
+        let peaks = fit.tones.map(|tone| tone.peak);
+        let is_steady = fit.tones.iter().all(|tone| tone.wobble <= WOBBLE)
+            || fit
+                .tones
+                .iter()
+                .all(|tone| tone.wobble <= WOBBLE + over_noise * noise_peak / tone.peak)
+                && !self.was_alone(lane, [low, high], peaks);
         let is_key = left <= allowed
             && (left <= LEFT_QUIET * keys || above_before <= NOISE_MAX * keys)
             && left / LEFT_MAX + below / BELOW_MAX + keys * twisted <= keys
             && below <= BELOW_QUIET * keys + BELOW_OVER_BEFORE * below_before
             && is_steady;
-        is_key.then_some(fit.tones.map(|tone| tone.peak))
+        is_key.then_some(peaks)
     }
 }

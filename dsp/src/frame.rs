@@ -16,6 +16,8 @@ const FIRST: usize = 5;
 const LAST: usize = 122;
 /// Bins on either side of a peak that belong to it. Tones closer than 94 Hz (400 + 450) are one peak.
 const REACH: usize = 3;
+/// Bins of a peak.
+const PEAK: usize = 2 * REACH + 1;
 /// The last bin below 1 kHz.
 const LOW_LAST: usize = 32;
 /// A second peak counts from this share of the first.
@@ -52,6 +54,10 @@ pub struct Frame {
 /// lane, out of `power`.
 #[inline(always)]
 pub fn look<const W: usize, S: Simd<W>>(simd: S, power: &mut [V<W>; BINS], frames: &mut [Frame]) {
+    // A peak at the edge takes nothing from beyond it.
+    for beyond in [FIRST - REACH..FIRST, LAST + 1..LAST + 1 + REACH] {
+        power.get_mut(beyond).unwrap_or_default().fill(V::ZERO);
+    }
     let (low, first_low) = sweep(simd, power, FIRST..=LOW_LAST);
     let (high, first_high) = sweep(simd, power, LOW_LAST + 1..=LAST);
     let total = low.plus(high).packed();
@@ -102,20 +108,19 @@ fn band<const W: usize, S: Simd<W>>(
     sum
 }
 
-/// The power of some bins together, and the greatest of them, marked with its number.
+/// The power of some bins together, and the greatest of them, which is marked with its number.
 #[inline(always)]
 fn sweep<const W: usize, S: Simd<W>>(
     simd: S,
     power: &[V<W>; BINS],
     bins: core::ops::RangeInclusive<usize>,
 ) -> (S::Register, S::Register) {
-    let numbers = *bins.start() as u32..;
     let mut sum = simd.zero();
     let mut best = simd.zero().marked(FIRST as u32);
-    for (bin, i) in power.get(bins).unwrap_or_default().iter().zip(numbers) {
+    for bin in power.get(bins).unwrap_or_default() {
         let power = simd.load(bin);
         sum = sum.plus(power);
-        best = power.marked(i).max(best);
+        best = power.max(best);
     }
     (sum, best)
 }
@@ -123,15 +128,16 @@ fn sweep<const W: usize, S: Simd<W>>(
 /// Power and centre of gravity of the peak around a bin, which is taken out: zeros are left.
 #[inline(always)]
 fn take_peak<const W: usize>(power: &mut [V<W>; BINS], lane: usize, bin: usize) -> (f32, f32) {
-    let from = bin.saturating_sub(REACH).max(FIRST);
-    let to = bin.saturating_add(REACH).min(LAST);
+    let from = bin.saturating_sub(REACH);
     let (mut sum, mut moment) = (0.0, 0.0);
-    for (bin, i) in power.get_mut(from..=to).unwrap_or_default().iter_mut().zip(from as u16..) {
-        if let Some(p) = bin.0.get_mut(lane) {
-            sum += *p;
-            moment += *p * f32::from(i);
-            *p = 0.0;
+    if let Some(bins) = power.get_mut(from..).and_then(|bins| bins.first_chunk_mut::<PEAK>()) {
+        for (i, bin) in bins.iter_mut().enumerate() {
+            if let Some(p) = bin.0.get_mut(lane) {
+                sum += *p;
+                moment += *p * i as f32;
+                *p = 0.0;
+            }
         }
     }
-    (sum, moment / sum.max(1e-20) * BIN_HZ)
+    (sum, (from as f32 + moment / sum.max(1e-20)) * BIN_HZ)
 }

@@ -27,8 +27,12 @@ pub const BINS: usize = SIZE / 2 + 1;
 /// Hz from bin to bin.
 pub const BIN_HZ: f32 = 8000.0 / SIZE as f32;
 const POINTS: usize = SIZE / 2;
-/// Points of each of the two parts that the last pass joins.
+/// Points of each of the two parts that the last pass joins, and half of them.
 const QUARTER: usize = SIZE / 4;
+const EIGHTH: usize = SIZE / 8;
+/// Pairs of samples of a millisecond, and milliseconds of a quarter of the window.
+const PAIRS: usize = SAMPLES / 2;
+const QUARTER_MILLIS: usize = MILLIS / 4;
 /// Milliseconds of a window.
 pub const MILLIS: usize = SIZE / SAMPLES;
 
@@ -76,18 +80,27 @@ impl Recent {
 /// A cosine and a sine.
 type Turn = (f32, f32);
 
+/// What turns the points and bins of the last pass that belong to k: points k and 64 − k of its odd half, and bins k
+/// and 64 + k.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    points: [Turn; 2],
+    bins: [Turn; 2],
+}
+
 /// The transform and its workplace. One a span.
 ///
 /// 128 = 2 · 4 · 4 · 4: three passes of four points each, the first of which takes the samples and their window
-/// on its way in, and one of two points that takes even and odd samples apart on its way out.
+/// on its way in, and one of two points that takes even and odd samples apart on its way out. All shapes are known
+/// when it is compiled, so that no place is checked when it runs.
 #[derive(Debug)]
 pub struct Spectrum<const W: usize> {
-    window: [f32; SIZE],
+    /// Of pairs of samples: by milliseconds, pairs of each, and the four quarters.
+    window: [[[[f32; 2]; 4]; PAIRS]; QUARTER_MILLIS],
     /// What turns the second, third and fourth of the four parts in the second pass, and in the third.
     sixteenths: [[Turn; 3]; 4],
     sixtyfourths: [[Turn; 3]; 16],
-    /// Of πk/64 for the last pass, and of πk/128 for what parts even and odd samples.
-    halves: [(Turn, Turn); QUARTER + 1],
+    last: [Last; EIGHTH + 1],
     re: [V<W>; POINTS],
     im: [V<W>; POINTS],
     power: [V<W>; BINS],
@@ -98,21 +111,33 @@ impl<const W: usize> Default for Spectrum<W> {
         use core::f64::consts::{PI, TAU};
         // Hann: Σw² = 3N/8; one-sided, even and odd twice each: the sum of the bins is the mean square.
         let scale = (1.0 / (SIZE as f64 * SIZE as f64 * 3.0 / 4.0)).sqrt();
-        let window = core::array::from_fn(|n| {
-            (scale * (0.5 - 0.5 * (TAU * (n as f64 + 0.5) / SIZE as f64).cos())) as f32
+        let weight =
+            |n: usize| (scale * (0.5 - 0.5 * (TAU * (n as f64 + 0.5) / SIZE as f64).cos())) as f32;
+        let window = core::array::from_fn(|milli| {
+            core::array::from_fn(|pair| {
+                core::array::from_fn(|quarter| {
+                    let n = quarter * QUARTER + milli * SAMPLES + 2 * pair;
+                    [n, n + 1].map(weight)
+                })
+            })
         });
         let turn = |of: f64| -> Turn {
             let (sin, cos) = of.sin_cos();
             (cos as f32, sin as f32)
         };
         let parts = |k: usize, of: f64| [1.0, 2.0, 3.0].map(|i| turn(TAU * i * k as f64 / of));
+        let last = |k: usize| {
+            let k = k as f64;
+            Last {
+                points: [k, 64.0 - k].map(|k| turn(PI * k / 64.0)),
+                bins: [k, 64.0 + k].map(|k| turn(PI * k / 128.0)),
+            }
+        };
         Self {
             window,
             sixteenths: core::array::from_fn(|k| parts(k, 16.0)),
             sixtyfourths: core::array::from_fn(|k| parts(k, 64.0)),
-            halves: core::array::from_fn(|k| {
-                (turn(PI * k as f64 / 64.0), turn(PI * k as f64 / 128.0))
-            }),
+            last: core::array::from_fn(last),
             re: [V::ZERO; POINTS],
             im: [V::ZERO; POINTS],
             power: [V::ZERO; BINS],
@@ -121,8 +146,9 @@ impl<const W: usize> Default for Spectrum<W> {
 }
 
 impl<const W: usize> Spectrum<W> {
-    /// Power of each bin, such that their sum is the mean square of the signal (full scale 1.0). Whoever takes
-    /// a peak out may put zeros there: the next transform writes all of it anew.
+    /// Power of each bin, such that their sum is the mean square of the signal (full scale 1.0); each is marked with
+    /// its number ([`Register::marked`]). Whoever takes a peak out may put zeros there: the next transform writes all
+    /// of it anew.
     pub const fn power(&mut self) -> &mut [V<W>; BINS] {
         &mut self.power
     }
@@ -132,33 +158,28 @@ impl<const W: usize> Spectrum<W> {
     pub fn transform<S: Simd<W>>(&mut self, simd: S, rows: &[&Rows; MILLIS], group: usize) {
         self.load(simd, rows, group);
         let Self { re, im, sixteenths, sixtyfourths, .. } = self;
-        for (re, im) in re.chunks_exact_mut(16).zip(im.chunks_exact_mut(16)) {
-            fours(simd, re, im, sixteenths);
-        }
-        for (re, im) in re.chunks_exact_mut(64).zip(im.chunks_exact_mut(64)) {
-            fours(simd, re, im, sixtyfourths);
-        }
+        fours(simd, re, im, sixteenths);
+        fours(simd, re, im, sixtyfourths);
         self.part(simd);
     }
 
-    /// The first pass: samples q, q + 32, q + 64 and q + 96, each a pair, where `q` is counted in the order in
-    /// which the passes want them.
+    /// The first pass: pairs q, q + 32, q + 64 and q + 96, a quarter of the window apart, into the places in which the
+    /// passes want them. Four q are in the same four milliseconds.
     #[inline(always)]
     fn load<S: Simd<W>>(&mut self, simd: S, rows: &[&Rows; MILLIS], group: usize) {
-        let blocks = self.re.as_chunks_mut::<4>().0.iter_mut().zip(self.im.as_chunks_mut::<4>().0);
-        for (block, (re, im)) in blocks.enumerate() {
-            let q = (block >> 4) | (block >> 2 & 3) << 1 | (block & 3) << 3;
-            let [a, b, c, d] = [q, q | 32, q | 64, q | 96];
-            let out = four(
-                pair(simd, &self.window, rows, a, group),
-                pair(simd, &self.window, rows, b, group),
-                pair(simd, &self.window, rows, c, group),
-                pair(simd, &self.window, rows, d, group),
-            );
-            for ((re, im), out) in re.iter_mut().zip(im).zip(out) {
-                out.0.store(re);
-                out.1.store(im);
-            }
+        let [rows_a, rows_b, rows_c, rows_d] = rows.as_chunks::<QUARTER_MILLIS>().0 else { return };
+        let rows = rows_a.iter().zip(rows_b).zip(rows_c.iter().zip(rows_d));
+        for (milli, (((a, b), (c, d)), window)) in rows.zip(&self.window).enumerate() {
+            let rows = [*a, *b, *c, *d];
+            let place = (milli & 1) << 3 | milli >> 1 & 3;
+            let points = (&mut self.re, &mut self.im);
+            first::<W, 0, S>(simd, rows, window, group, points, place);
+            let points = (&mut self.re, &mut self.im);
+            first::<W, 1, S>(simd, rows, window, group, points, place | 16);
+            let points = (&mut self.re, &mut self.im);
+            first::<W, 2, S>(simd, rows, window, group, points, place | 4);
+            let points = (&mut self.re, &mut self.im);
+            first::<W, 3, S>(simd, rows, window, group, points, place | 20);
         }
     }
 
@@ -166,44 +187,68 @@ impl<const W: usize> Spectrum<W> {
     /// from points k and 128 − k, and these, with 64 ± k, from two pairs of the pass before.
     #[inline(always)]
     fn part<S: Simd<W>>(&mut self, simd: S) {
-        let [zero, middle] = self.points(simd, 0);
-        self.bins(0, zero, zero);
-        self.bins(QUARTER, middle, middle);
-        for k in 1..=QUARTER / 2 {
-            let [here, beyond] = self.points(simd, k);
-            let [there, mirror] = self.points(simd, QUARTER.wrapping_sub(k));
-            self.bins(k, here, mirror);
-            self.bins(QUARTER.wrapping_add(k), beyond, there);
+        let Self { re, im, last, power, .. } = self;
+        for (k, last) in last.iter().enumerate() {
+            let [here, beyond] = points(simd, re, im, k, last.points[0]);
+            if k == 0 {
+                bins(power, 0, last.bins[0], here, here);
+                bins(power, QUARTER, last.bins[1], beyond, beyond);
+                continue;
+            }
+            let [there, mirror] = points(simd, re, im, QUARTER.wrapping_sub(k), last.points[1]);
+            bins(power, k, last.bins[0], here, mirror);
+            if k < EIGHTH {
+                bins(power, QUARTER.wrapping_add(k), last.bins[1], beyond, there);
+            }
         }
     }
+}
 
-    /// Points k and 64 + k.
-    #[inline(always)]
-    fn points<S: Simd<W>>(&self, simd: S, k: usize) -> [Point<S::Register>; 2] {
-        let load = |part: &[V<W>; POINTS], i: usize| part.get(i).copied().unwrap_or(V::ZERO);
-        let turn = self.halves.get(k).map_or((1.0, 0.0), |(turn, _)| *turn);
-        let other = k.wrapping_add(QUARTER);
-        let a = (simd.load(&load(&self.re, k)), simd.load(&load(&self.im, k)));
-        let b = (simd.load(&load(&self.re, other)), simd.load(&load(&self.im, other)));
-        let b = turned(b, turn);
-        [(a.0.plus(b.0), a.1.plus(b.1)), (a.0.minus(b.0), a.1.minus(b.1))]
+/// Points k and 64 + k of the last pass.
+#[inline(always)]
+fn points<const W: usize, S: Simd<W>>(
+    simd: S,
+    re: &[V<W>; POINTS],
+    im: &[V<W>; POINTS],
+    k: usize,
+    turn: Turn,
+) -> [Point<S::Register>; 2] {
+    let a = point(simd, re, im, k);
+    let b = turned(point(simd, re, im, k.wrapping_add(QUARTER)), turn);
+    [plus(a, b), minus(a, b)]
+}
+
+/// A point.
+#[inline(always)]
+fn point<const W: usize, S: Simd<W>>(
+    simd: S,
+    re: &[V<W>; POINTS],
+    im: &[V<W>; POINTS],
+    i: usize,
+) -> Point<S::Register> {
+    match (re.get(i), im.get(i)) {
+        (Some(re), Some(im)) => (simd.load(re), simd.load(im)),
+        _ => (simd.zero(), simd.zero()),
     }
+}
 
-    /// Bins k and 128 − k from the points of these numbers.
-    #[inline(always)]
-    fn bins<R: Register<W>>(&mut self, k: usize, z: Point<R>, n: Point<R>) {
-        let mirror = POINTS.wrapping_sub(k);
-        // Beyond the middle it is the turn of the mirror, mirrored.
-        let turn = self.halves.get(k.min(mirror)).map_or((1.0, 0.0), |(_, turn)| *turn);
-        let turn = if k <= QUARTER { turn } else { (-turn.0, turn.1) };
-        let even = (z.0.plus(n.0), z.1.minus(n.1));
-        let odd = turned((z.1.plus(n.1), n.0.minus(z.0)), turn);
-        if let Some(power) = self.power.get_mut(k) {
-            square(even.0.plus(odd.0), even.1.plus(odd.1)).store(power);
-        }
-        if let Some(power) = self.power.get_mut(mirror) {
-            square(even.0.minus(odd.0), even.1.minus(odd.1)).store(power);
-        }
+/// Bins k and 128 − k from the points of these numbers, each marked with its own.
+#[inline(always)]
+fn bins<const W: usize, R: Register<W>>(
+    power: &mut [V<W>; BINS],
+    k: usize,
+    turn: Turn,
+    z: Point<R>,
+    n: Point<R>,
+) {
+    let mirror = POINTS.wrapping_sub(k);
+    let even = (z.0.plus(n.0), z.1.minus(n.1));
+    let odd = turned((z.1.plus(n.1), n.0.minus(z.0)), turn);
+    if let Some(power) = power.get_mut(k) {
+        square(even.0.plus(odd.0), even.1.plus(odd.1)).marked(k as u32).store(power);
+    }
+    if let Some(power) = power.get_mut(mirror) {
+        square(even.0.minus(odd.0), even.1.minus(odd.1)).marked(mirror as u32).store(power);
     }
 }
 
@@ -223,24 +268,54 @@ fn minus<const W: usize, R: Register<W>>(a: Point<R>, b: Point<R>) -> Point<R> {
     (a.0.minus(b.0), a.1.minus(b.1))
 }
 
-/// Samples 2q and 2q + 1 under the window.
+/// Pair `P` of four milliseconds, transformed into four places.
 #[inline(always)]
-fn pair<const W: usize, S: Simd<W>>(
+fn first<const W: usize, const P: usize, S: Simd<W>>(
     simd: S,
-    window: &[f32; SIZE],
-    rows: &[&Rows; MILLIS],
-    q: usize,
+    rows: [&Rows; 4],
+    window: &[[[f32; 2]; 4]; PAIRS],
+    group: usize,
+    (re, im): (&mut [V<W>; POINTS], &mut [V<W>; POINTS]),
+    place: usize,
+) {
+    let Some(&[wa, wb, wc, wd]) = window.get(P) else { return };
+    let [a, b, c, d] = rows;
+    let a = under::<W, P, S>(simd, a, wa, group);
+    let b = under::<W, P, S>(simd, b, wb, group);
+    let c = under::<W, P, S>(simd, c, wc, group);
+    let d = under::<W, P, S>(simd, d, wd, group);
+    let re = re.as_chunks_mut::<4>().0.get_mut(place);
+    let im = im.as_chunks_mut::<4>().0.get_mut(place);
+    if let (Some([ra, rb, rc, rd]), Some([ia, ib, ic, id])) = (re, im) {
+        let [a, b, c, d] = four(a, b, c, d);
+        keep((ra, ia), a);
+        keep((rb, ib), b);
+        keep((rc, ic), c);
+        keep((rd, id), d);
+    }
+}
+
+/// Both samples of pair `P` of a millisecond under the window.
+#[inline(always)]
+fn under<const W: usize, const P: usize, S: Simd<W>>(
+    simd: S,
+    rows: &Rows,
+    [first, second]: [f32; 2],
     group: usize,
 ) -> Point<S::Register> {
-    const PAIRS: usize = SAMPLES / 2;
-    let millisecond = rows.get(q / PAIRS).and_then(|rows| rows.0.as_chunks().0.get(q % PAIRS));
-    let weights = window.as_chunks().0.get(q);
-    match (millisecond, weights) {
-        (Some([even, odd]), Some(&[first, second])) => {
+    match rows.0.as_chunks::<2>().0.get(P) {
+        Some([even, odd]) => {
             (simd.row(even, group).scaled(first), simd.row(odd, group).scaled(second))
         }
-        _ => (simd.zero(), simd.zero()),
+        None => (simd.zero(), simd.zero()),
     }
+}
+
+/// Puts a point where it belongs.
+#[inline(always)]
+fn keep<const W: usize, R: Register<W>>((re, im): (&mut V<W>, &mut V<W>), point: Point<R>) {
+    point.0.store(re);
+    point.1.store(im);
 }
 
 /// A complex number turned back by an angle.
@@ -262,35 +337,31 @@ fn four<const W: usize, R: Register<W>>(a: (R, R), b: (R, R), c: (R, R), d: (R, 
     ]
 }
 
-/// A pass of four points over a block: the four quarters of it, the last three turned.
+/// A pass of four points over all blocks of four times `Q`: the four quarters of each, the last three turned.
 #[inline(always)]
-fn fours<const W: usize, S: Simd<W>>(
+fn fours<const W: usize, const Q: usize, S: Simd<W>>(
     simd: S,
-    re: &mut [V<W>],
-    im: &mut [V<W>],
-    turns: &[[Turn; 3]],
+    re: &mut [V<W>; POINTS],
+    im: &mut [V<W>; POINTS],
+    turns: &[[Turn; 3]; Q],
 ) {
-    let quarter = turns.len();
-    let (ra, rest) = re.split_at_mut(quarter);
-    let (rb, rest) = rest.split_at_mut(quarter);
-    let (rc, rd) = rest.split_at_mut(quarter);
-    let (ia, rest) = im.split_at_mut(quarter);
-    let (ib, rest) = rest.split_at_mut(quarter);
-    let (ic, id) = rest.split_at_mut(quarter);
-    let real = ra.iter_mut().zip(rb).zip(rc.iter_mut().zip(rd));
-    let imaginary = ia.iter_mut().zip(ib).zip(ic.iter_mut().zip(id));
-    for ((((ra, rb), (rc, rd)), ((ia, ib), (ic, id))), &[first, second, third]) in
-        real.zip(imaginary).zip(turns)
-    {
-        let a = (simd.load(ra), simd.load(ia));
-        let b = turned((simd.load(rb), simd.load(ib)), first);
-        let c = turned((simd.load(rc), simd.load(ic)), second);
-        let d = turned((simd.load(rd), simd.load(id)), third);
-        let out = four(a, b, c, d);
-        let places = [(ra, ia), (rb, ib), (rc, ic), (rd, id)];
-        for ((re, im), out) in places.into_iter().zip(out) {
-            out.0.store(re);
-            out.1.store(im);
+    let re = re.as_chunks_mut::<Q>().0.as_chunks_mut::<4>().0;
+    let im = im.as_chunks_mut::<Q>().0.as_chunks_mut::<4>().0;
+    for ([ra, rb, rc, rd], [ia, ib, ic, id]) in re.iter_mut().zip(im) {
+        let real = ra.iter_mut().zip(rb).zip(rc.iter_mut().zip(rd));
+        let imaginary = ia.iter_mut().zip(ib).zip(ic.iter_mut().zip(id));
+        for ((((ra, rb), (rc, rd)), ((ia, ib), (ic, id))), &[first, second, third]) in
+            real.zip(imaginary).zip(turns)
+        {
+            let a = (simd.load(ra), simd.load(ia));
+            let b = turned((simd.load(rb), simd.load(ib)), first);
+            let c = turned((simd.load(rc), simd.load(ic)), second);
+            let d = turned((simd.load(rd), simd.load(id)), third);
+            let [a, b, c, d] = four(a, b, c, d);
+            keep((ra, ia), a);
+            keep((rb, ib), b);
+            keep((rc, ic), c);
+            keep((rd, id), d);
         }
     }
 }

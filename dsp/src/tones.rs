@@ -113,10 +113,8 @@ impl Tones {
 
     /// Takes the frame whose middle is at `at_millis`.
     pub fn take(&mut self, at_millis: u32, frame: &Frame, mut say: impl FnMut(Change)) {
-        self.powers.copy_within(..KEPT - 1, 1);
-        if let Some(newest) = self.powers.first_mut() {
-            *newest = frame.power;
-        }
+        let [a, b, c, d, e, f, g, _] = self.powers;
+        self.powers = [frame.power, a, b, c, d, e, f, g];
         let hz = chord(frame);
         if let Some(mut now) = self.sounding {
             if let Some(hz) = hz.filter(|hz| is_near(hz, &now.tone.hz))

@@ -71,10 +71,8 @@ impl Voice {
             self.latest = [frame.power; SMOOTH];
             return Activity::default();
         }
-        self.latest.copy_within(..SMOOTH - 1, 1);
-        if let Some(newest) = self.latest.first_mut() {
-            *newest = frame.power;
-        }
+        let [a, b, c, d, e, _] = self.latest;
+        self.latest = [frame.power, a, b, c, d, e];
         let mean = self.latest.iter().sum::<f32>() / SMOOTH as f32;
         self.current = self.current.min(mean);
         self.frames = self.frames.saturating_add(1);

@@ -22,6 +22,8 @@ pub const RATE_HZ: f64 = 4000.0;
 /// Samples of a hop at that rate, and half of them.
 pub const HOP: usize = HOP_MILLIS * SAMPLES / 2;
 const SIDE: usize = HOP / 2;
+/// And of a millisecond.
+const PAIRS: usize = SAMPLES / 2;
 
 /// The all-pass coefficients of the two branches of the half-band filter: 1,690 Hz pass, from 2,310 Hz on it
 /// is 32 dB down, so nothing of weight folds onto a tone. The two outputs share the energy exactly.
@@ -163,18 +165,20 @@ impl<const W: usize> Front<W> {
         let [first, second] = &self.high_pass;
         let (mut first, mut second) = (load(simd, first), load(simd, second));
         let mut hum = load(simd, &self.hum_pass);
-        let pairs = rows.into_iter().flat_map(|rows| rows.0.as_chunks::<2>().0);
-        for ([before, after], sample) in pairs.zip(&mut samples) {
-            let a = all_pass(&mut late, BRANCHES[0], simd.row(after, group));
-            let b = all_pass(&mut early, BRANCHES[1], simd.row(before, group));
-            let (low, high) = (a.plus(b), a.minus(b));
-            upper = upper.plus(high.times(high));
-            let hearable = section(&mut hum, HUM_PASS, low);
-            unhummed = unhummed.plus(hearable.times(hearable));
-            let y = section(&mut first, HIGH_PASS[0], low);
-            let y = section(&mut second, HIGH_PASS[1], y);
-            passed = passed.plus(y.times(y));
-            *sample = y;
+        let millis = rows.into_iter().zip(samples.as_chunks_mut::<PAIRS>().0);
+        for (rows, samples) in millis {
+            for ([before, after], sample) in rows.0.as_chunks::<2>().0.iter().zip(samples) {
+                let a = all_pass(&mut late, BRANCHES[0], simd.row(after, group));
+                let b = all_pass(&mut early, BRANCHES[1], simd.row(before, group));
+                let (low, high) = (a.plus(b), a.minus(b));
+                upper = upper.plus(high.times(high));
+                let hearable = section(&mut hum, HUM_PASS, low);
+                unhummed = unhummed.plus(hearable.times(hearable));
+                let y = section(&mut first, HIGH_PASS[0], low);
+                let y = section(&mut second, HIGH_PASS[1], y);
+                passed = passed.plus(y.times(y));
+                *sample = y;
+            }
         }
         store(&mut self.branches, [early, late]);
         store(&mut self.high_pass, [first, second]);

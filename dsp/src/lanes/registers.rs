@@ -29,10 +29,12 @@ pub trait Simd<const W: usize>: Copy {
     fn zero(self) -> Self::Register {
         self.splat(0.0)
     }
-    /// Vector `group` of a row: the lanes from `group · W` on; zero when there is no such vector.
+    /// Vector `group` of a row: the lanes from `group · W` on. Behind the last comes the first: nothing is left to
+    /// check where it is called a thousand times a millisecond.
     #[inline(always)]
     fn row(self, row: &[f32; TIMESLOTS], group: usize) -> Self::Register {
-        row.as_chunks().0.get(group).map_or(self.zero(), |lanes| self.load(&V(*lanes)))
+        let lanes = row.as_chunks().0.get(group % const { TIMESLOTS / W });
+        lanes.map_or(self.zero(), |lanes| self.load(&V(*lanes)))
     }
 }
 
