@@ -136,6 +136,8 @@ pub struct Answer {
     machine: f32,
     verdict: Option<Answerer>,
     latest: [Look; DELAY],
+    /// Where the oldest of them is.
+    oldest: usize,
 }
 
 impl Default for Answer {
@@ -151,6 +153,7 @@ impl Default for Answer {
             machine: 0.5,
             verdict: None,
             latest: [Look::default(); DELAY],
+            oldest: 0,
         }
     }
 }
@@ -186,8 +189,8 @@ impl Answer {
             Look {
                 at_millis,
                 activity,
-                level_db: db(frame.power),
-                floor_db: db(voice.floor()),
+                power: frame.power,
+                floor: voice.floor(),
                 hz: frame.first_hz,
                 peak_share: frame.first_share,
                 low_share: frame.low_share,
@@ -198,12 +201,10 @@ impl Answer {
         if newest.activity.is_active {
             self.sounded_millis = at_millis;
         }
-        let [.., oldest] = self.latest;
-        self.latest.rotate_right(1);
-        if let Some(slot) = self.latest.first_mut() {
-            *slot = newest;
+        if let Some(slot) = self.latest.get_mut(self.oldest) {
+            self.rhythm.take(&core::mem::replace(slot, newest));
         }
-        self.rhythm.take(&oldest);
+        self.oldest = self.oldest.wrapping_add(1) % DELAY;
         self.looks = self.looks.wrapping_add(1);
         self.judge(at_millis, is_steady)
     }
@@ -332,11 +333,6 @@ impl Answer {
         let before = self.verdict.replace(who);
         (before != Some(who)).then_some(Judged { who, machine, is_revised: before.is_some() })
     }
-}
-
-/// Power in dB of full scale.
-fn db(power: f32) -> f32 {
-    10.0 * power.clamp(1e-9, 1.0).log10()
 }
 
 /// Whether a tone that sounds is one of the network or of a machine; noise may lie over it.

@@ -66,10 +66,10 @@ pub struct Look {
     pub at_millis: u32,
     /// What the voice detector says.
     pub activity: Activity,
-    /// Level, in dB of full scale.
-    pub level_db: f32,
-    /// Level of the line between the words.
-    pub floor_db: f32,
+    /// Its power, full scale 1.0.
+    pub power: f32,
+    /// Power of the line between the words.
+    pub floor: f32,
     /// Frequency of the strongest peak, in Hz.
     pub hz: f32,
     /// Its share of the power.
@@ -150,15 +150,16 @@ impl Rhythm {
             return;
         }
         self.burst(look.at_millis);
-        self.floor_db = look.floor_db;
+        let level_db = db(look.power);
+        self.floor_db = db(look.floor);
         self.active = self.active.saturating_add(1);
         self.voiced = self.voiced.saturating_add(u32::from(look.activity.is_voiced));
         self.tone = self.tone.saturating_add(u32::from(look.is_tone));
         self.still = self.still.saturating_add(u32::from(look.is_still));
-        self.level.take(look.level_db);
-        self.burst_level.take(look.level_db);
+        self.level.take(level_db);
+        self.burst_level.take(level_db);
         if self.bursts <= 1 {
-            self.first_burst_level.take(look.level_db);
+            self.first_burst_level.take(level_db);
         }
         self.peak_share.take(look.peak_share);
         if look.activity.is_voiced {
@@ -166,7 +167,7 @@ impl Rhythm {
             self.hz.take(look.hz);
             self.low.take(look.low_share);
         }
-        self.syllable(look);
+        self.syllable(look.at_millis, level_db);
     }
 
     /// A look with sound: it goes on, or begins after a pause.
@@ -195,19 +196,19 @@ impl Rhythm {
     }
 
     /// Follows the level; a peak between two dips is a syllable.
-    fn syllable(&mut self, look: &Look) {
-        let db = followed(self.followed_db, look.level_db, LEVEL_SHARE, self.level.count - 1.0);
+    fn syllable(&mut self, at_millis: u32, level_db: f32) {
+        let db = followed(self.followed_db, level_db, LEVEL_SHARE, self.level.count - 1.0);
         self.followed_db = db;
-        self.end_db = followed(self.end_db, look.level_db, END_SHARE, self.level.count - 1.0);
+        self.end_db = followed(self.end_db, level_db, END_SHARE, self.level.count - 1.0);
         if self.level.count <= 1.0 {
-            (self.peak_db, self.turn_db, self.is_rising) = (look.level_db, db, true);
+            (self.peak_db, self.turn_db, self.is_rising) = (level_db, db, true);
         }
-        self.peak_db = self.peak_db.max(look.level_db);
+        self.peak_db = self.peak_db.max(level_db);
         if self.is_rising {
             self.turn_db = self.turn_db.max(db);
             if db < self.turn_db - SYLLABLE_DB {
                 self.syllables = self.syllables.saturating_add(1);
-                self.syllable_millis = look.at_millis;
+                self.syllable_millis = at_millis;
                 (self.is_rising, self.turn_db) = (false, db);
             }
         } else {
@@ -302,3 +303,8 @@ impl Rhythm {
 fn followed(of: f32, x: f32, share: f32, before: f32) -> f32 {
     if before < 1.0 { x } else { of + share * (x - of) }
 }
+/// Power in dB of full scale.
+fn db(power: f32) -> f32 {
+    10.0 * power.clamp(1e-9, 1.0).log10()
+}
+
