@@ -516,6 +516,19 @@ fn what_the_link_lost_when_it_was_established_anew_is_said_again_at_once() {
     }
 }
 
+/// While a link is silent T303 repeats the SETUP into it; of the two one goes out when the link is there again.
+#[test]
+fn a_setup_that_was_repeated_into_a_silent_link_goes_out_once_when_it_is_established_anew() {
+    let mut user = engine(PriSettings::e1(Side::User));
+    user.order(NOW, Order::Call(outgoing(1, 1, true)));
+    let Some(EngineOutput::Send(setup)) = user.poll() else { panic!("no SETUP") };
+    let later = NOW.plus_millis(4000);
+    user.elapsed(later);
+    assert_eq!(user.poll(), Some(EngineOutput::Send(setup.clone())));
+    user.link_reset(later, &[setup.clone(), setup]);
+    assert_eq!(outputs(&mut user).0, [(5, None)]);
+}
+
 /// Q.921, §5.5.1: the far end's first SABME was lost on a line that came up later here than there. It answers ours and
 /// waits on; its T200 sets up anew a link that we took for good. What was begun meanwhile is not lost.
 #[test]

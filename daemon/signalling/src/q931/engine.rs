@@ -1,6 +1,6 @@
 //! The calls of one interface: who gets which message, which channel is whose, when to wake.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use call::Cause;
 use tdm::{Instant, TIMESLOTS, Timeslot};
@@ -306,8 +306,10 @@ impl Engine {
                 self.keep(kept);
             }
         }
+        // T303 or T308 may have repeated it while the link was silent: once is enough.
+        let mut said = BTreeSet::new();
         for message in unacknowledged {
-            if self.may_repeat(message) {
+            if self.may_repeat(message) && said.insert(message) {
                 self.outputs.push_back(EngineOutput::Send(message.clone()));
             }
         }
