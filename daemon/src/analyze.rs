@@ -4,7 +4,7 @@
 //! Files are 8 kHz mono WAV (16-bit PCM, A-law, µ-law) or raw octets (`.al`, `.ul`). PCM is coded into the
 //! law of `--law` first, because the ears hear timeslots.
 
-mod audio;
+pub(crate) mod audio;
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -124,7 +124,7 @@ impl Wanted {
             fax: self.has(Detect::Fax),
             beep: self.has(Detect::Beep),
             mf: self.system().and_then(Detect::system),
-            machine_from_percent: 0,
+            ..Listen::default()
         }
     }
 }
@@ -158,7 +158,7 @@ pub fn analyze(args: &AnalyzeArgs, out: &mut impl Write) -> Result<()> {
     let mut unread = 0;
     // A span's worth of files for each thread at a time: memory stays small however many files there are.
     for batch in args.files.chunks(TIMESLOTS * threads) {
-        let settings = EarsSettings { law, zones: zones.clone() };
+        let settings = EarsSettings { law, zones: zones.clone(), ..EarsSettings::default() };
         let spans = std::thread::scope(|scope| {
             let workers: Vec<_> = batch
                 .chunks(TIMESLOTS)
@@ -240,6 +240,40 @@ fn span(files: &[PathBuf], settings: EarsSettings, wanted: &Wanted) -> Heardings
         });
     }
     Heardings { lines: lines.into_iter().flatten().collect(), unread }
+}
+
+/// Hears one recording, coded in the law of `settings`.
+pub(crate) fn hear_alone(
+    octets: &[u8],
+    settings: EarsSettings,
+    listen: Listen,
+    heard: &mut dyn FnMut(Hearing),
+) {
+    const LANE: Option<Timeslot> = Timeslot::new(1);
+    let Some(lane) = LANE else { return };
+    let mut block = Block::idle(settings.law);
+    let mut ears = Ears::new(settings);
+    ears.listen(lane, listen);
+    for (milli, octets) in octets.as_chunks::<SAMPLES>().0.iter().enumerate() {
+        block.at = SampleTime::millis(milli as u64);
+        block.set_timeslot(lane, *octets);
+        ears.hear(&block, heard);
+    }
+}
+
+/// The tone of the network that a recording of early media is, in a word; `None` when anything else sounds in it.
+pub(crate) fn only_tone(octets: &[u8], law: Law) -> Option<&'static str> {
+    let settings = EarsSettings { law, ..EarsSettings::default() };
+    let (mut tone, mut other) = (None, false);
+    let listen = Listen { progress: true, ..Listen::default() };
+    hear_alone(octets, settings, listen, &mut |hearing| match hearing.heard {
+        Heard::Progress(Sound::Sit | Sound::Announcement | Sound::Music | Sound::Talk) => {
+            other = true;
+        }
+        Heard::Progress(sound) => tone = Some(sound_name(sound).1),
+        _ => {}
+    });
+    tone.filter(|_| !other)
 }
 
 /// The signals from 1 to 15 as they are written: A and beyond as digits of a number would collide with keys.

@@ -6,11 +6,13 @@
 
 use std::hint::black_box;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use dsp::ears::{Ears, EarsSettings, Listen};
+use dsp::fingerprint::{Index, Print};
 use dsp::g711;
 use dsp::generate::{DTMF_KEYS, DtmfSource, NoiseSource, Oscillator, ToneSource};
 use dsp::mf::Mf;
@@ -51,6 +53,8 @@ pub enum Item {
     Bellmf,
     /// DTMF, fax, progress, voice, beep and verdict: what a dialler's channel needs.
     Dialler,
+    /// What known announcements cost a channel in early media: none, 100 and 10,000 of them.
+    Prints,
     /// A board's millisecond, both ways, for eight spans, without bus accesses.
     Board,
     /// The whole millisecond of four spans: service, detectors, switch and back.
@@ -58,7 +62,7 @@ pub enum Item {
 }
 
 impl Item {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Dtmf,
         Self::R2,
         Self::Bellmf,
@@ -66,6 +70,7 @@ impl Item {
         Self::Fax,
         Self::Voice,
         Self::Dialler,
+        Self::Prints,
         Self::Board,
         Self::Path,
     ];
@@ -79,6 +84,7 @@ impl Item {
             Self::Fax => "fax",
             Self::Voice => "voice",
             Self::Dialler => "dialler",
+            Self::Prints => "prints",
             Self::Board => "board",
             Self::Path => "path",
         }
@@ -93,6 +99,7 @@ impl Item {
             Self::Fax => Listen { fax: true, ..nothing },
             Self::Voice => Listen { answer: true, ..nothing },
             Self::Board => nothing,
+            Self::Prints => Listen { progress: true, prints: true, ..nothing },
             Self::Path => Listen { dtmf: true, progress: true, ..nothing },
             Self::Dialler => Listen {
                 dtmf: true,
@@ -115,6 +122,10 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let items = if args.items.is_empty() { &Item::ALL[..] } else { &args.items };
     let mut out = crate::output::Output(std::io::stdout().lock());
     for &item in items {
+        if item == Item::Prints {
+            prints(args.json, &plain, &mut out)?;
+            continue;
+        }
         if item == Item::Path {
             path(args.json, &mut out)?;
             continue;
@@ -122,8 +133,8 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         let nanos_a_millisecond = match item {
             Item::Board => board()?,
             _ => match item.listen().mf {
-                Some(system) => measure(item, &signal(Some(system))),
-                None => measure(item, &plain),
+                Some(system) => measure(item, &signal(Some(system)), &Arc::default()),
+                None => measure(item, &plain, &Arc::default()),
             },
         };
         let channels = TIMESLOTS as f64 * 1e6 / nanos_a_millisecond;
@@ -234,10 +245,14 @@ impl CpuTime {
 }
 
 /// Nanoseconds one thread takes for a millisecond of a span.
-fn measure(item: Item, signal: &[Block]) -> f64 {
+fn measure(item: Item, signal: &[Block], prints: &Arc<Index>) -> f64 {
     let mut best = f64::INFINITY;
     for _ in 0..RUNS {
-        let mut ears = Ears::new(EarsSettings { law: Law::A, zones: Vec::new() });
+        let mut ears = Ears::new(EarsSettings {
+            law: Law::A,
+            prints: Arc::clone(prints),
+            ..EarsSettings::default()
+        });
         let (mut millis, mut events) = (0_u64, 0_u64);
         let start = CpuTime::now();
         while start.elapsed() < RUN {
@@ -258,6 +273,32 @@ fn measure(item: Item, signal: &[Block]) -> f64 {
         best = best.min(start.elapsed().as_nanos() as f64 / millis as f64);
     }
     best
+}
+
+/// What libraries of announcements cost: microseconds of a core for a second of a channel in early media.
+fn prints(json: bool, signal: &[Block], out: &mut impl Write) -> Result<()> {
+    // A hundred that have sound of their own, and others that are as they are and match nothing.
+    let real = (0..100).map(|n| Print::of(&speech(1000 + n, 8 * 8000)));
+    let real: Vec<(Print, u8)> = real.zip((0..6).cycle()).collect();
+    for count in [0, 100, 10_000] {
+        let others = (0..).zip(real.iter().cycle());
+        let all = others.map(|(n, (print, means))| {
+            let disguised = if n < 100 { print.clone() } else { print.disguised(n) };
+            (disguised, *means)
+        });
+        let index = Arc::new(Index::new(&all.take(count).collect::<Vec<_>>()));
+        let nanos = measure(Item::Prints, signal, &index);
+        let micros = nanos / TIMESLOTS as f64;
+        if json {
+            let line = serde_json::json!({
+                "item": "prints", "prints": count, "us_a_second_and_channel": micros,
+            });
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "prints   {micros:>9.1} µs a second and channel, with {count} of them")?;
+        }
+    }
+    Ok(())
 }
 
 /// A busy span: a third of the lanes speech, a third tones and keys, a third noise. Where register signals are

@@ -8,7 +8,7 @@ use crate::allow::Allow;
 use crate::cli::Place;
 use crate::config::{BoardAddress, Config};
 use crate::door::SOCKET_PATH_OCTETS_MAX;
-use crate::{far_ends, image, prompts};
+use crate::{announcements, far_ends, image, prompts};
 
 /// The configuration, checked with all that it names: prompts are decoded, scenarios built, users looked up.
 ///
@@ -20,6 +20,10 @@ pub fn load(place: &Place) -> Result<Config> {
     let folder = place.prompt_folder(&config);
     prompts::load(folder.as_deref(), config.host.prompt_language())?;
     let path = place.config_path();
+    let (_, unread) = announcements::load(&place.announcement_folder(&config))?;
+    if let Some(why) = unread.into_iter().next() {
+        return Err(why);
+    }
     far_ends::check(&config, path.parent().unwrap_or(Path::new(".")))?;
     users(&config)?;
     for image in config.spans.board.iter().filter_map(|board| board.image.as_deref()) {

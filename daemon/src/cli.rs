@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::announcements;
 use crate::config::{Config, ConfigError};
 use crate::ctl::{self, Ask, Target};
 use crate::demo::Ended;
@@ -72,6 +73,11 @@ impl Place {
     /// The folder of prompts that the configuration names, below the root.
     pub fn prompt_folder(&self, config: &Config) -> Option<PathBuf> {
         config.media.prompts.as_ref().map(|folder| self.paths().at(folder.get_ref()))
+    }
+    /// The folder of announcements, below the root.
+    pub fn announcement_folder(&self, config: &Config) -> PathBuf {
+        let folder = config.media.announcements.as_deref();
+        self.paths().at(folder.unwrap_or(crate::announcements::FOLDER))
     }
     /// Whether every prompt that is mentioned is there.
     ///
@@ -165,6 +171,10 @@ pub enum Command {
         #[arg(long, default_value_t = i64::MAX / 1_000_000, value_name = "SECONDS")]
         to: i64,
     },
+    /// Which announcements of networks are known, and whether a recording is one of them.
+    Announce(crate::announce::AnnounceArgs),
+    /// How well the ear told people and machines apart, by what agents said of the calls they got.
+    Answers(crate::answers::AnswersArgs),
     /// What is heard in audio files.
     Analyze(crate::analyze::AnalyzeArgs),
     /// How many channels a core can hear, and what a millisecond of a board costs.
@@ -195,6 +205,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Number(args) => crate::number::run(&args),
         Command::Trace { place, call } => trace(&place, &call),
         Command::Records { place, from, to } => records(&place, from, to),
+        Command::Announce(args) => crate::announce::run(&args),
+        Command::Answers(args) => crate::answers::run(&args),
         Command::Analyze(args) => crate::analyze::run(&args),
         Command::Bench(args) => crate::bench::run(&args),
         Command::Demo(args) => match crate::demo::run(&args) {
@@ -249,7 +261,11 @@ fn media(place: &Place) -> anyhow::Result<()> {
     log();
     let folder = place.prompt_folder(&config);
     let prompts = prompts::load(folder.as_deref(), config.host.prompt_language())?;
-    media_shell::run(&config, &place.config_path(), &place.paths(), &prompts)
+    let (known, unread) = announcements::load(&place.announcement_folder(&config))?;
+    for why in unread {
+        tracing::warn!("an announcement is left out: {why:#}");
+    }
+    media_shell::run(&config, &place.config_path(), &place.paths(), &prompts, &known)
 }
 
 fn acd(place: &Place) -> anyhow::Result<()> {

@@ -51,23 +51,29 @@ create table if not exists calls (
     diverted_from text,
     diverted_restricted integer,
     diverted_why text,
+    judged text,
+    judged_millis integer,
+    was text,
     primary key (call, inbound)
 ) strict, without rowid;
 create index if not exists calls_by_start on calls (started_utc_us);
 ";
 
 /// Columns that the first version had not.
-const LATER: [(&str, &str); 4] = [
+const LATER: [(&str, &str); 7] = [
     ("name", "text"),
     ("diverted_from", "text"),
     ("diverted_restricted", "integer"),
     ("diverted_why", "text"),
+    ("judged", "text"),
+    ("judged_millis", "integer"),
+    ("was", "text"),
 ];
 
 const PUT: &str = "
 insert or replace into calls values
 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
- ?23, ?24, ?25, ?26)
+ ?23, ?24, ?25, ?26, ?27, ?28, ?29)
 ";
 
 enum Order {
@@ -227,6 +233,9 @@ fn write_group(connection: &mut Connection, group: &[Order]) -> rusqlite::Result
                 r.diverted.as_ref().map(|d| &d.from.digits),
                 r.diverted.as_ref().map(|d| d.from.shown().is_none()),
                 r.diverted.as_ref().map(|d| d.reason.word()),
+                r.judged.map(|(verdict, _)| verdict.word()),
+                r.judged.map(|(_, millis)| millis),
+                r.was.map(acd::Was::word),
             ])?;
         }
     }
@@ -245,7 +254,7 @@ fn location(record: &CallRecord) -> String {
 }
 
 /// The columns of the export, in order.
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 26] = [
     "call",
     "direction",
     "group",
@@ -269,6 +278,9 @@ const COLUMNS: [&str; 23] = [
     "name",
     "diverted_from",
     "diverted_why",
+    "judged",
+    "judged_millis",
+    "was",
 ];
 
 /// Prints the records that began in `from_us..to_us` (UTC, µs) as CSV, oldest first. A restricted caller's number
@@ -331,6 +343,9 @@ pub fn export(path: &Path, from_us: i64, to_us: i64, to: impl io::Write) -> anyh
             text(22)?,
             diverted,
             text(25)?,
+            text(26)?,
+            text(27)?,
+            text(28)?,
         ])?;
         count += 1;
     }
@@ -420,12 +435,12 @@ fn utc(micros: i64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use acd::CallResult;
     use call::{CallId, Location};
 
-    fn record(number: u32) -> CallRecord {
+    pub(crate) fn record(number: u32) -> CallRecord {
         CallRecord {
             call: CallId::new(1, number),
             inbound: true,
@@ -456,6 +471,8 @@ mod tests {
             cause: Cause(16),
             location: Location::PublicLocal,
             cleared_by_us: false,
+            judged: None,
+            was: None,
         }
     }
 

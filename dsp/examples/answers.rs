@@ -31,7 +31,7 @@ fn listen(
     out: &mut impl Write,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let tracks: Vec<Vec<u8>> = files.iter().map(|file| octets(file)).collect::<Result<_, _>>()?;
-    let mut ears = Ears::new(EarsSettings { law: Law::A, zones: Vec::new() });
+    let mut ears = Ears::new(EarsSettings { law: Law::A, ..EarsSettings::default() });
     let machine_from_percent = if every > 0 { 100 } else { 0 };
     let listen =
         Listen { answer: true, machine_from_percent, beep: true, fax: true, ..Listen::default() };

@@ -11,6 +11,8 @@
     clippy::arithmetic_side_effects
 )]
 
+use std::sync::Arc;
+
 use tdm::{Block, Law, SAMPLES, SampleTime, TIMESLOTS, Timeslot};
 
 use crate::answer::rhythm::FEATURES;
@@ -18,6 +20,7 @@ use crate::answer::{Answer, Judged};
 use crate::beep;
 use crate::dtmf::{self, Key, Receivers, Waves};
 use crate::fax::FaxEar;
+use crate::fingerprint::{BANDS, Index, Listener, Row, bands};
 use crate::frame::{self, Frame};
 use crate::lanes::{self, Cpu, HALF, HALVES, Kernel, NARROW, Simd, WIDE};
 use crate::mf::{self, Mf, Signal};
@@ -46,6 +49,8 @@ pub struct Listen {
     pub beep: bool,
     /// Register signals of a system.
     pub mf: Option<Mf>,
+    /// Known recordings: the announcements of networks, in early media.
+    pub prints: bool,
 }
 
 /// A class of sound; the same words as the socket's, one variant each.
@@ -95,6 +100,8 @@ pub enum Heard {
     Progress(Sound),
     /// Which special information tone it is; follows its `Progress`.
     SitCode(SitCode),
+    /// What the next verdict goes by, in the order of [`crate::answer::rhythm::NAMES`].
+    AnswerReason([f32; FEATURES]),
     /// The final verdict; `score` is the evidence for a machine, 0.0 to 1.0.
     Answer {
         /// Who.
@@ -119,6 +126,8 @@ pub enum Heard {
     Mf(u8),
     /// The register signal is over.
     MfEnd(u8),
+    /// A known recording, by its number in [`EarsSettings::prints`].
+    Print(u16),
 }
 
 impl Heard {
@@ -145,6 +154,8 @@ pub struct EarsSettings {
     pub law: Law,
     /// The national plans whose tones are known; empty means all of them.
     pub zones: Vec<&'static Zone>,
+    /// The recordings that are known. Shared by all spans of a host.
+    pub prints: Arc<Index>,
 }
 
 /// Half a spectrum's window: its middle lies so far in the past.
@@ -203,7 +214,7 @@ impl<const W: usize> Bank<W> {
         recent: &Recent,
         waves: &Waves,
         turns: &Turns,
-        frames: &mut [Frame; HALF],
+        Looks { frames, rows: bands }: &mut Looks,
     ) {
         if let Some(half) = turns.dtmf {
             let rows = recent.last();
@@ -222,8 +233,12 @@ impl<const W: usize> Bank<W> {
         if let Some(half) = turns.spectrum {
             let rows = recent.last();
             let groups = half.wrapping_mul(Self::VECTORS)..;
-            for (frames, group) in frames.chunks_exact_mut(W).zip(groups) {
+            let looks = frames.chunks_exact_mut(W).zip(bands.chunks_exact_mut(W));
+            for ((frames, bands), group) in looks.zip(groups) {
                 self.spectrum.transform(simd, &rows, group);
+                if turns.prints & Self::bits_of(group) != 0 {
+                    bands::of_lanes(simd, self.spectrum.power(), bands);
+                }
                 frame::look(simd, self.spectrum.power(), frames);
             }
         }
@@ -279,6 +294,16 @@ struct Turns {
     spectrum: Option<usize>,
     /// The lanes whose register signals have theirs.
     mf: u32,
+    /// The lanes that listen for known recordings.
+    prints: u32,
+}
+
+/// What the latest spectra showed of the lanes of their half.
+#[derive(Debug)]
+struct Looks {
+    frames: [Frame; HALF],
+    /// Filled where somebody listens for recordings.
+    rows: [Row; HALF],
 }
 
 /// The bit of a lane among those of a span.
@@ -302,11 +327,14 @@ pub struct Ears {
     wants_dtmf: u32,
     wants_spectra: u32,
     wants_mf: u32,
+    wants_prints: u32,
     recent: Box<Recent>,
     waves: Box<Waves>,
     banks: Banks,
-    /// What the latest spectra showed of the lanes of their half.
-    frames: [Frame; HALF],
+    looks: Box<Looks>,
+    /// The recordings that are known, and who listens for them in each lane; nobody when there are none.
+    prints: Arc<Index>,
+    listeners: Box<[Listener]>,
     /// Milliseconds heard so far.
     millis: u32,
 }
@@ -326,11 +354,13 @@ struct Lane {
     fax: FaxEar,
     answer: Answer,
     answer_millis: u32,
+    /// Something sounds that is no tone.
+    may_be_speech: bool,
 }
 
 impl Listen {
     const fn wants_spectra(self) -> bool {
-        self.progress || self.answer || self.fax || self.beep
+        self.progress || self.answer || self.fax || self.beep || self.prints
     }
 }
 
@@ -356,6 +386,7 @@ impl Ears {
             wants_dtmf: 0,
             wants_spectra: 0,
             wants_mf: 0,
+            wants_prints: 0,
             recent: Box::default(),
             waves: Box::default(),
             banks: if cpu.is_wide() {
@@ -363,7 +394,13 @@ impl Ears {
             } else {
                 Banks::Narrow(Bank::new())
             },
-            frames: [Frame::default(); HALF],
+            looks: Box::new(Looks { frames: [Frame::default(); HALF], rows: [[0.0; BANDS]; HALF] }),
+            listeners: if settings.prints.is_empty() {
+                Box::default()
+            } else {
+                vec![Listener::default(); TIMESLOTS].into()
+            },
+            prints: settings.prints,
             millis: 0,
         }
     }
@@ -399,6 +436,12 @@ impl Ears {
         if listen.answer && !was.answer {
             (ear.answer, ear.answer_millis) = (Answer::new(listen.machine_from_percent), 0);
         }
+        let listener = self.listeners.get_mut(index).filter(|_| listen.prints);
+        let wants_prints = listener.is_some();
+        if let Some(listener) = listener.filter(|_| !was.prints) {
+            *listener = Listener::default();
+        }
+        self.wants_prints = wants(self.wants_prints, index, wants_prints);
         self.wants_dtmf = wants(self.wants_dtmf, index, listen.dtmf);
         self.wants_spectra = wants(self.wants_spectra, index, listen.wants_spectra());
         self.wants_mf = wants(self.wants_mf, index, listen.mf.is_some());
@@ -423,14 +466,15 @@ impl Ears {
             spectrum: turn(self.millis.wrapping_add(1), SPECTRUM_TURN_MILLIS)
                 .filter(is_wanted(self.wants_spectra)),
             mf: if self.millis % SPECTRUM_TURN_MILLIS == MF_TURN { self.wants_mf } else { 0 },
+            prints: self.wants_prints,
         };
-        let Self { law, cpu, recent, waves, banks, frames, .. } = self;
+        let Self { law, cpu, recent, waves, banks, looks, .. } = self;
         match banks {
             Banks::Narrow(bank) => {
-                cpu.narrow(Millisecond { law: *law, block, recent, waves, bank, frames, turns });
+                cpu.narrow(Millisecond { law: *law, block, recent, waves, bank, looks, turns });
             }
             Banks::Wide(bank) => {
-                cpu.wide(Millisecond { law: *law, block, recent, waves, bank, frames, turns });
+                cpu.wide(Millisecond { law: *law, block, recent, waves, bank, looks, turns });
             }
         }
         // The last sample of the block was needed to know.
@@ -479,11 +523,20 @@ impl Ears {
     /// Lanes of a half that listen with spectra: a new frame for each.
     fn look(&mut self, at: SampleTime, half: usize, events: &mut dyn FnMut(Hearing)) {
         let from = half.wrapping_mul(HALF);
-        let lanes = self.lanes.iter_mut().enumerate().skip(from).zip(&self.frames);
-        for ((index, lane), frame) in lanes.filter(|((_, lane), _)| lane.listen.wants_spectra()) {
-            lane.take(frame, &self.plans, |heard| {
-                events(Hearing { at, lane: index as u8, heard });
-            });
+        let lanes = self.lanes.iter_mut().enumerate().skip(from);
+        let looks = self.looks.frames.iter().zip(&self.looks.rows);
+        for ((index, lane), (frame, row)) in lanes.zip(looks) {
+            if !lane.listen.wants_spectra() {
+                continue;
+            }
+            let mut say = |heard| events(Hearing { at, lane: index as u8, heard });
+            lane.take(frame, &self.plans, &mut say);
+            if lane.listen.prints
+                && let Some(listener) = self.listeners.get_mut(index)
+                && let Some(found) = listener.take(row, lane.may_be_speech, &self.prints)
+            {
+                say(Heard::Print(found.print));
+            }
         }
     }
 }
@@ -497,6 +550,7 @@ impl Lane {
     fn take(&mut self, frame: &Frame, plans: &Plans, mut say: impl FnMut(Heard)) {
         self.millis = self.millis.saturating_add(HOP_MILLIS);
         self.answer_millis = self.answer_millis.saturating_add(HOP_MILLIS);
+        let answer_millis = self.answer_millis;
         let Self { listen, tones, progress, fax, answer, is_apart, recent, .. } = self;
         let at_millis = self.millis.saturating_sub(LAG_MILLIS);
         tones.take(at_millis, frame, |change| {
@@ -525,7 +579,11 @@ impl Lane {
                     say(Heard::Beep(hz));
                 }
                 if listen.answer {
-                    answer.beep(&tone).into_iter().for_each(|judged| say(Heard::judged(judged)));
+                    if let Some(judged) = answer.beep(&tone) {
+                        let features = answer.features(answer_millis);
+                        features.into_iter().for_each(|of| say(Heard::AnswerReason(of)));
+                        say(Heard::judged(judged));
+                    }
                     if answer.is_machine() {
                         say(Heard::SpeakNow(hz));
                     }
@@ -536,6 +594,7 @@ impl Lane {
         let activity = self.voice.take(frame);
         let is_voice = activity.is_active;
         self.recent.take(activity);
+        self.may_be_speech = is_voice && tone.is_none();
         if self.listen.progress
             && let Some(sound) = self.progress.take(at_millis, frame, tone, is_voice, plans)
         {
@@ -557,7 +616,11 @@ impl Lane {
         if self.listen.answer {
             let voice = (activity, &self.voice);
             let judged = self.answer.take(self.answer_millis, frame, voice, self.tones.now());
-            judged.into_iter().for_each(|judged| say(Heard::judged(judged)));
+            if let Some(judged) = judged {
+                let features = self.answer.features(self.answer_millis);
+                features.into_iter().for_each(|of| say(Heard::AnswerReason(of)));
+                say(Heard::judged(judged));
+            }
         }
     }
 }
@@ -569,7 +632,7 @@ struct Millisecond<'a, const W: usize> {
     recent: &'a mut Recent,
     waves: &'a Waves,
     bank: &'a mut Bank<W>,
-    frames: &'a mut [Frame; HALF],
+    looks: &'a mut Looks,
     turns: Turns,
 }
 
@@ -579,6 +642,6 @@ impl<const W: usize> Kernel<W> for Millisecond<'_, W> {
         if let Some(rows) = self.recent.next() {
             lanes::decode(self.law, self.block, rows);
         }
-        self.bank.hear(simd, self.recent, self.waves, &self.turns, self.frames);
+        self.bank.hear(simd, self.recent, self.waves, &self.turns, self.looks);
     }
 }

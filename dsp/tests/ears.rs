@@ -14,6 +14,7 @@ use tdm::{Block, Law, Rng, SampleTime, Timeslot};
 static WATCH: Watch = Watch;
 
 const EVERYTHING: Listen = Listen {
+    prints: true,
     dtmf: true,
     progress: true,
     answer: true,
@@ -302,7 +303,7 @@ fn busy_span(millis: usize) -> Vec<Block> {
 #[test]
 fn hearing_and_switching_detectors_leave_the_heap_alone() {
     let blocks = busy_span(2000);
-    let mut ears = Ears::new(EarsSettings { law: Law::A, zones: Vec::new() });
+    let mut ears = Ears::new(EarsSettings { law: Law::A, ..EarsSettings::default() });
     let events = without_heap(|| {
         let mut events = 0_u32;
         for lane in 0..32 {
@@ -339,7 +340,7 @@ fn every_cpu_hears_the_same_events() {
 #[test]
 fn arbitrary_blocks_break_nothing() {
     let mut rng = Rng::from_seed(0xEA5);
-    let mut ears = Ears::new(EarsSettings { law: Law::Mu, zones: Vec::new() });
+    let mut ears = Ears::new(EarsSettings { law: Law::Mu, ..EarsSettings::default() });
     for round in 0..40_000_u64 {
         let mut block = Block::idle(Law::Mu);
         block.at = SampleTime::samples(rng.next_u64());
@@ -362,7 +363,7 @@ fn arbitrary_blocks_break_nothing() {
 
 #[test]
 fn a_detector_that_is_switched_on_again_starts_anew() {
-    let mut ears = Ears::new(EarsSettings { law: Law::A, zones: Vec::new() });
+    let mut ears = Ears::new(EarsSettings { law: Law::A, ..EarsSettings::default() });
     let lane = Timeslot::new(2).unwrap();
     let listen = Listen { answer: true, ..Listen::default() };
     let mut verdicts = 0;

@@ -1,6 +1,6 @@
 //! What the call centre wants done.
 
-use call::{CallCommand, CallId, Cause, Diversion, Location, Outcome, Refusal};
+use call::{CallCommand, CallId, Cause, Diversion, Location, Outcome, Refusal, Verdict};
 use serde::{Deserialize, Serialize};
 use tdm::Instant;
 
@@ -133,6 +133,26 @@ impl CallResult {
     }
 }
 
+/// Who answered a dialled call, in the word of the agent who had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Was {
+    /// Somebody to talk to.
+    Person,
+    /// A recording.
+    Machine,
+}
+
+impl Was {
+    /// The word in tables and exports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Machine => "machine",
+        }
+    }
+}
+
 /// The record of a call. Times are UTC in microseconds; a restricted number is kept and marked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
@@ -184,6 +204,12 @@ pub struct CallRecord {
     pub location: Location,
     /// Whether we cleared.
     pub cleared_by_us: bool,
+    /// The ear's first word on who answered, and how long after the answer it fell.
+    #[serde(default)]
+    pub judged: Option<(Verdict, u32)>,
+    /// The agent's word on it.
+    #[serde(default)]
+    pub was: Option<Was>,
 }
 
 mod moment {

@@ -6,7 +6,7 @@ use call::{
 };
 
 use crate::Acd;
-use crate::action::AcdEvent;
+use crate::action::{AcdEvent, Was};
 use crate::limits::{RECORDING_PREFIX_MAX, SIGN_IN_RETRY_MICROS, SIGN_IN_TRIES_MAX};
 use crate::settings::{AgentKind, AgentSettings};
 use crate::state::{Agent, AgentState, Purpose, Role, Sound, Stage, Then, Typed, Work};
@@ -282,6 +282,25 @@ impl Acd {
             }
             _ => Err(wrong_state(name, &agent.state)),
         }
+    }
+
+    /// Who it was, in the word of the agent who has the dialled call, or had the last one.
+    pub(crate) fn disposition(&mut self, name: &str, was: Was) -> Result<(), Refusal> {
+        let agent = self.known_agent(name)?.clone();
+        if let AgentState::Talking { work: Work::Attempt(id), .. } = agent.state
+            && let Some(attempt) = self.state.attempts.get_mut(&id)
+        {
+            attempt.was = Some(was);
+            return Ok(());
+        }
+        let Some(mut record) = agent.last_dialled else {
+            return Err(wrong_state(name, &agent.state));
+        };
+        record.was = Some(was);
+        self.with_agent(name, |agent| agent.last_dialled = Some(record.clone()));
+        // A record that is put again takes the place of the first.
+        self.record(record);
+        Ok(())
     }
 
     fn known_agent(&self, name: &str) -> Result<&Agent, Refusal> {
@@ -614,6 +633,7 @@ impl Agent {
             typed: Typed::default(),
             wrap_up_millis: 0,
             calls: 0,
+            last_dialled: None,
         }
     }
 }

@@ -29,6 +29,7 @@ impl Acd {
             ApiRequest::Ready { agent } => self.ready(&agent).map(done),
             ApiRequest::Pause { agent, reason } => self.pause(&agent, reason).map(done),
             ApiRequest::WrapUpEnd { agent } => self.wrap_up_end(&agent).map(done),
+            ApiRequest::Disposition { agent, was } => self.disposition(&agent, was).map(done),
             ApiRequest::ListLoad { campaign, csv, good_rows_only } => {
                 self.list_load(&campaign, &csv, good_rows_only)
             }

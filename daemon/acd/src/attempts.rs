@@ -2,8 +2,8 @@
 //! person who answers always finds one.
 
 use call::{
-    Accepted, CallCommand, CallId, Cause, Dial, Disposition, LegId, Number, OnPerson, Otherwise,
-    Outcome, Refusal, RefusalCode, Summary, Verdict,
+    Accepted, CallCommand, CallId, Cause, Dial, Disposition, LegId, MachineMessage, Number,
+    OnPerson, Otherwise, Outcome, Refusal, RefusalCode, Summary, Verdict,
 };
 
 use crate::Acd;
@@ -102,6 +102,11 @@ impl Acd {
         let on_person = OnPerson {
             bridge: self.state.agents.get(agent).and_then(|a| a.leg),
             within_millis: settings.judge_millis,
+            machine_from_percent: settings.machine_from_percent,
+            message: settings.message.as_ref().map(|prompt| MachineMessage {
+                prompt: prompt.clone(),
+                wait_millis: settings.message_wait_millis,
+            }),
             otherwise: Otherwise::SafeHarbour(settings.safe_harbour.clone()),
         };
         let no_answer_millis = settings.no_answer_millis;
@@ -122,6 +127,8 @@ impl Acd {
             started_us: self.now_us(),
             answered_us: None,
             verdict: None,
+            judged: None,
+            was: None,
             talking_since_us: None,
             talked_us: 0,
             connected: false,
@@ -216,16 +223,35 @@ impl Acd {
         id: u64,
         verdict: Verdict,
         reason: String,
+        after_millis: u32,
         acted: bool,
     ) {
         let Some(attempt) = self.state.attempts.get_mut(&id) else { return };
         let outcome = Outcome::of_verdict(verdict);
         attempt.verdict = Some((outcome, reason));
+        attempt.judged = Some((verdict, after_millis));
+        // A machine that is left a message needs no agent: the next call may have him.
+        let is_left_message = acted && outcome == Outcome::Machine && !attempt.connected;
+        let campaign = attempt.campaign.as_deref();
+        let of = |c: &&crate::settings::CampaignSettings| Some(c.name.as_str()) == campaign;
+        let has_message =
+            self.settings.campaigns.iter().find(of).is_some_and(|c| c.message.is_some());
+        if let Some(agent) = attempt.agent.take_if(|_| is_left_message && has_message) {
+            self.work_over(&agent, Work::Attempt(id), false);
+        }
+        let Some(attempt) = self.state.attempts.get_mut(&id) else { return };
         if !acted
             && outcome != Outcome::Person
             && let Some(leg) = attempt.leg
         {
             self.hang_up(leg, Cause::NORMAL_CLEARING);
+        }
+    }
+
+    /// Who was taken for one is another. What is done about it, the call server has done.
+    pub(crate) fn attempt_judged_anew(&mut self, id: u64, verdict: Verdict, reason: String) {
+        if let Some(attempt) = self.state.attempts.get_mut(&id) {
+            attempt.verdict = Some((Outcome::of_verdict(verdict), reason));
         }
     }
 
@@ -310,7 +336,8 @@ impl Acd {
             reason: reason.clone(),
         });
         let now = self.now_us();
-        self.record(CallRecord {
+        let had = attempt.agent.clone().filter(|_| attempt.connected);
+        let record = CallRecord {
             call: attempt.call.unwrap_or(CallId::new(self.state.core.instance.unwrap_or(0), 0)),
             inbound: false,
             group: attempt.group,
@@ -334,7 +361,13 @@ impl Acd {
             cause: ending.cause,
             location: ending.location,
             cleared_by_us: ending.by_us,
-        });
+            judged: attempt.judged,
+            was: attempt.was,
+        };
+        if let Some(agent) = had {
+            self.with_agent(&agent, |agent| agent.last_dialled = Some(record.clone()));
+        }
+        self.record(record);
     }
 
     /// A dialled call that came and went while nobody watched.
@@ -358,6 +391,8 @@ impl Acd {
                 started_us: now.saturating_sub(lasted_us),
                 answered_us: (summary.disposition == Disposition::Answered).then_some(now),
                 verdict: None,
+                judged: None,
+                was: None,
                 talking_since_us: None,
                 talked_us: 0,
                 connected: false,
@@ -387,6 +422,8 @@ impl Acd {
                 started_us: self.now_us(),
                 answered_us: leg.answered_us.map(|_| self.now_us()),
                 verdict: None,
+                judged: None,
+                was: None,
                 talking_since_us: None,
                 talked_us: 0,
                 connected: false,

@@ -1,8 +1,6 @@
 //! The machine: takes an input, hands it to the part that knows, sets what follows, says when it wants to wake.
 
-use call::{
-    Accepted, CallCommand, CallEvent, Cause, LegId, Refusal, RefusalCode, Summary, Verdict,
-};
+use call::{Accepted, CallCommand, CallEvent, Cause, LegId, Refusal, RefusalCode, Summary};
 use tdm::{Instant, Rng};
 
 use crate::action::{AcdEvent, Action, CallRecord};
@@ -144,8 +142,15 @@ impl Acd {
                 self.dialling(leg, channel);
             }
             CallEvent::Answered { leg } => self.leg_answered(leg),
-            CallEvent::Verdict { leg, verdict, reason, acted, .. } => {
-                self.verdict(leg, verdict, reason, acted);
+            CallEvent::Verdict { leg, verdict, reason, after_millis, acted, .. } => {
+                if let Some(Role::Contact(id)) = self.role(leg) {
+                    self.attempt_judged(id, verdict, reason, after_millis, acted);
+                }
+            }
+            CallEvent::VerdictRevised { leg, verdict, reason } => {
+                if let Some(Role::Contact(id)) = self.role(leg) {
+                    self.attempt_judged_anew(id, verdict, reason);
+                }
             }
             CallEvent::Dtmf { leg, digit } => self.dtmf(leg, digit),
             CallEvent::PlayEnded { operation, leg, why } => self.play_ended(operation, leg, why),
@@ -161,6 +166,8 @@ impl Acd {
             CallEvent::Time { utc_offset_us } => self.state.core.utc_offset_us = utc_offset_us,
             CallEvent::Progressed { .. }
             | CallEvent::Tone { .. }
+            | CallEvent::Announced { .. }
+            | CallEvent::SpeakNow { .. }
             | CallEvent::Unbridged { .. }
             | CallEvent::Recorded { .. }
             | CallEvent::Disconnecting { .. }
@@ -193,12 +200,6 @@ impl Acd {
             Some(Role::Target(work)) => self.target_ended(summary.leg, work),
             None if self.may_be_awaited(summary) => self.keep_early(summary),
             None => self.stranger_ended(summary),
-        }
-    }
-
-    fn verdict(&mut self, leg: LegId, verdict: Verdict, reason: String, acted: bool) {
-        if let Some(Role::Contact(id)) = self.role(leg) {
-            self.attempt_judged(id, verdict, reason, acted);
         }
     }
 

@@ -3,6 +3,7 @@
 use call::{Accepted, CallCommand, Cause, LegId, Number, OperationId, Refusal, TransferKind};
 
 use crate::Acd;
+use crate::action::Was;
 use crate::limits::{CODE_DIGIT_MICROS, CODE_DIGITS_MAX};
 use crate::state::{AgentState, Purpose, Role, Stage, Transfer, Typed, Work};
 
@@ -17,6 +18,7 @@ enum Code {
     Release,
     GiveUp,
     Pause,
+    Machine,
 }
 
 /// What keys from a star on mean so far.
@@ -36,6 +38,7 @@ fn read(keys: &str) -> Reading {
         '1' => Reading::Whole(Code::Hold),
         '4' => Reading::Whole(Code::Connect),
         '5' => Reading::Whole(Code::Release),
+        '7' => Reading::Whole(Code::Machine),
         '8' => Reading::Whole(Code::GiveUp),
         '9' => Reading::Whole(Code::Pause),
         '2' | '3' => match number.strip_suffix('#') {
@@ -113,6 +116,15 @@ impl Acd {
                     self.hang_up(target, Cause::NORMAL_CLEARING);
                     self.ask(CallCommand::Retrieve { leg }, Purpose::Nothing);
                 }
+            }
+            (Code::Machine, AgentState::Talking { work: work @ Work::Attempt(_), .. }) => {
+                let _ = self.disposition(name, Was::Machine);
+                if let Some(party) = self.leg_of(work) {
+                    self.hang_up(party, Cause::NORMAL_CLEARING);
+                }
+            }
+            (Code::Machine, AgentState::WrapUp { .. }) => {
+                let _ = self.disposition(name, Was::Machine);
             }
             (Code::Release, AgentState::Talking { work, .. }) => match work {
                 Work::Visit(call) => self.let_go(call, Cause::NORMAL_CLEARING),
@@ -260,6 +272,7 @@ mod tests {
     fn codes_are_read_key_by_key() {
         assert_eq!(read("*"), Reading::Unfinished);
         assert_eq!(read("*0"), Reading::Whole(Code::Ready));
+        assert_eq!(read("*7"), Reading::Whole(Code::Machine));
         assert_eq!(read("*2"), Reading::Unfinished);
         assert_eq!(read("*2800"), Reading::Unfinished);
         assert_eq!(read("*2800#"), Reading::Whole(Code::Blind("800".into())));

@@ -3,6 +3,8 @@
 use call::{Accepted, CallEvent, Refusal, SnapshotItem};
 use serde::{Deserialize, Serialize};
 
+use crate::action::Was;
+
 /// One thing that happened. The journal holds these as they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,6 +66,13 @@ pub enum ApiRequest {
     WrapUpEnd {
         /// Who.
         agent: String,
+    },
+    /// Who answered the dialled call that he has, or had last: a person, or a machine after all.
+    Disposition {
+        /// Who says so.
+        agent: String,
+        /// Who it was.
+        was: Was,
     },
     /// All agents and their states.
     Agents {},

@@ -20,6 +20,7 @@
 //! | `*3` number `#` | holds the other party and calls the number |
 //! | `*4` | connects the other party with the number called by `*3` |
 //! | `*5` | releases the other party |
+//! | `*7` | the dialled call is a machine's: says so in its record, and releases it; in the wrap-up, of the last call |
 //! | `*8` | gives up the number called by `*3` and retrieves |
 //! | `*9` | pause, after the present call |
 //!
@@ -54,7 +55,7 @@ mod state;
 mod table;
 mod visits;
 
-pub use action::{AcdEvent, Action, CallRecord, CallResult};
+pub use action::{AcdEvent, Action, CallRecord, CallResult, Was};
 pub use centre::Acd;
 pub use input::{ApiRequest, Input};
 pub use losses::{Counts, HourCounts, Inbound, Lost, Outbound};

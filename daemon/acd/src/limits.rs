@@ -35,3 +35,5 @@ pub const CODE_DIGIT_MICROS: u64 = 4_000_000;
 pub const CODE_DIGITS_MAX: usize = 20;
 /// So many characters of a queue's or campaign's name begin the names of its recordings.
 pub const RECORDING_PREFIX_MAX: usize = 32;
+/// The longest wait for a machine's beep.
+pub const MESSAGE_WAIT_MILLIS_MAX: u32 = 120_000;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{AGENTS_MAX, CAMPAIGNS_MAX, NODES_MAX};
+use crate::limits::{AGENTS_MAX, CAMPAIGNS_MAX, MESSAGE_WAIT_MILLIS_MAX, NODES_MAX};
 
 /// The whole section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -241,6 +241,16 @@ pub struct CampaignSettings {
     /// How long after the answer person or machine may stay open; then it counts as a person.
     #[serde(default = "defaults::judge_millis")]
     pub judge_millis: u32,
+    /// From which probability on, in percent, an answer is a machine's: the trade between people who are lost and
+    /// machines that pass. 20 to 99; absent: the usual.
+    #[serde(default)]
+    pub machine_from_percent: Option<u8>,
+    /// Left at machines after their beep; without it they are released at once.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// How long the beep is waited for after the verdict.
+    #[serde(default = "defaults::message_wait_millis")]
+    pub message_wait_millis: u32,
     /// Said to a person when no agent is there.
     #[serde(default = "defaults::safe_harbour")]
     pub safe_harbour: String,
@@ -298,6 +308,7 @@ impl Settings {
         let mut all = BTreeSet::new();
         all.extend(self.fallback.prompt.as_deref());
         all.extend(self.campaigns.iter().map(|c| c.safe_harbour.as_str()));
+        all.extend(self.campaigns.iter().filter_map(|c| c.message.as_deref()));
         for node in self.flows.iter().flat_map(|flow| &flow.nodes) {
             match &node.kind {
                 NodeKind::Announce { prompts, .. } | NodeKind::Menu { prompts, .. } => {
@@ -348,6 +359,7 @@ impl Settings {
         doubles("flow", self.flows.iter().map(|f| f.name.as_str()), &mut found);
         doubles("campaign", self.campaigns.iter().map(|c| c.name.as_str()), &mut found);
         self.check_agents(&mut found);
+        self.check_campaigns(&mut found);
         for flow in &self.flows {
             self.check_flow(flow, &mut found);
         }
@@ -400,6 +412,27 @@ impl Settings {
                         message: "only a nailed agent gets dialled calls".into(),
                     });
                 }
+            }
+        }
+    }
+
+    fn check_campaigns(&self, found: &mut Vec<Problem>) {
+        for campaign in &self.campaigns {
+            let place = format!("campaign \"{}\"", campaign.name);
+            let percent = campaign.machine_from_percent;
+            if let Some(percent) = percent.filter(|percent| !(20..=99).contains(percent)) {
+                found.push(Problem {
+                    place: place.clone(),
+                    key: "machine_from_percent".into(),
+                    message: format!("{percent} is not between 20 and 99"),
+                });
+            }
+            if !(1..=MESSAGE_WAIT_MILLIS_MAX).contains(&campaign.message_wait_millis) {
+                found.push(Problem {
+                    place,
+                    key: "message_wait_millis".into(),
+                    message: format!("a beep is waited for 1 to {MESSAGE_WAIT_MILLIS_MAX} ms"),
+                });
             }
         }
     }
@@ -527,6 +560,9 @@ mod defaults {
     }
     pub fn judge_millis() -> u32 {
         8_500
+    }
+    pub fn message_wait_millis() -> u32 {
+        30_000
     }
     pub fn safe_harbour() -> String {
         "safe_harbour".into()

@@ -3,9 +3,11 @@
 
 use call::{
     CallCommand, CallId, Cause, Diversion, LegId, Location, Number, OperationId, Outcome, Summary,
+    Verdict,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::action::{CallRecord, Was};
 use crate::losses::{Counts, HourCounts};
 use crate::table::{Changes, Table};
 
@@ -152,6 +154,9 @@ pub struct Agent {
     pub wrap_up_millis: u32,
     /// Calls he answered since the beginning.
     pub calls: u64,
+    /// The last dialled call he had, once it was over.
+    #[serde(default)]
+    pub last_dialled: Option<CallRecord>,
 }
 
 /// How far a caller has come.
@@ -318,6 +323,12 @@ pub struct Attempt {
     pub answered_us: Option<u64>,
     /// What the ear said, and why.
     pub verdict: Option<(Outcome, String)>,
+    /// Its first word, and how long after the answer it fell.
+    #[serde(default)]
+    pub judged: Option<(Verdict, u32)>,
+    /// The agent's word.
+    #[serde(default)]
+    pub was: Option<Was>,
     /// Since when it talks to an agent.
     pub talking_since_us: Option<u64>,
     /// Time with agents so far.

@@ -264,6 +264,8 @@ impl Acd {
             cause: ending.cause,
             location: ending.location,
             cleared_by_us: ending.by_us,
+            judged: None,
+            was: None,
         });
     }
 
@@ -341,6 +343,8 @@ impl Acd {
                 cause,
                 location: Location::User,
                 cleared_by_us: true,
+                judged: None,
+                was: None,
             },
         );
     }
@@ -396,6 +400,8 @@ impl Acd {
                 cause: summary.cause,
                 location: summary.location,
                 cleared_by_us: summary.cleared_by_us,
+                judged: None,
+                was: None,
             },
         );
     }

@@ -58,9 +58,25 @@ pub struct OnPerson {
     pub bridge: Option<LegId>,
     /// How long after the answer the verdict may take before it counts as a person.
     pub within_millis: u32,
+    /// The trade between people who are lost and machines that pass: see `docs/answer.md`. 20 to 99; absent: the usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine_from_percent: Option<u8>,
+    /// Left at a machine after its beep; without it machines are released at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MachineMessage>,
     /// When there is nobody to bridge to, or `bridge` is no longer free.
     #[serde(rename = "else")]
     pub otherwise: Otherwise,
+}
+
+/// What a machine is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MachineMessage {
+    /// The prompt.
+    pub prompt: String,
+    /// How long its beep is waited for after the verdict; then it is released without a message.
+    pub wait_millis: u32,
 }
 
 /// What a person gets when no agent is there.

@@ -1,9 +1,13 @@
 //! What the call server tells: one variant, one thing that happened. The event's name on the socket is the
 //! variant's in snake case.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, Cause, Disposition, Diversion, LegId, Location, Number, OperationId, Outcome};
+use crate::{
+    CallId, Cause, Disposition, Diversion, LegId, Location, Meaning, Number, OperationId, Outcome,
+};
 
 /// Who began a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +59,19 @@ pub enum Verdict {
     Silence,
     /// The time was up; treated as a person.
     NotSure,
+}
+
+impl Verdict {
+    /// The word for it, the same everywhere.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Machine => "machine",
+            Self::Fax => "fax",
+            Self::Silence => "silence",
+            Self::NotSure => "not_sure",
+        }
+    }
 }
 
 /// Why a play ended.
@@ -185,8 +202,23 @@ pub enum CallEvent {
     Tone { leg: LegId, class: ToneClass, answered: bool },
     /// CONNECT.
     Answered { leg: LegId },
+    /// A known announcement of the network was recognised in early media. Never an answer.
+    Announced { leg: LegId, announcement: String, means: Meaning },
     /// Who answered. `acted` says that an armed action followed.
-    Verdict { leg: LegId, verdict: Verdict, reason: String, after_millis: u32, acted: bool },
+    Verdict {
+        leg: LegId,
+        verdict: Verdict,
+        reason: String,
+        after_millis: u32,
+        acted: bool,
+        /// What the ear went by, by name, in thousandths. Absent when it did not hear anybody speak.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        features: BTreeMap<String, i64>,
+    },
+    /// Who answered turns out to be somebody else: a machine talks back, a person was a greeting.
+    VerdictRevised { leg: LegId, verdict: Verdict, reason: String },
+    /// A machine's beep has ended, at this frequency: a message may be left from now on. `acted`: it is being left.
+    SpeakNow { leg: LegId, hz: u16, acted: bool },
     /// A digit was pressed.
     Dtmf { leg: LegId, digit: char },
     /// A play is over.

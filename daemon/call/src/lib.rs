@@ -3,6 +3,7 @@
 //!
 //! No behaviour beyond the words' own arithmetic; no clock, no I/O.
 
+mod announced;
 mod cause;
 mod command;
 mod diversion;
@@ -13,9 +14,11 @@ mod outcome;
 mod refusal;
 mod snapshot;
 
+pub use announced::{Meaning, UnknownMeaning};
 pub use cause::{Cause, Location};
 pub use command::{
-    CallCommand, Dial, Fallback, OnPerson, Otherwise, PlayItem, StopOn, TransferKind,
+    CallCommand, Dial, Fallback, MachineMessage, OnPerson, Otherwise, PlayItem, StopOn,
+    TransferKind,
 };
 pub use diversion::{Diversion, DiversionReason};
 pub use event::{

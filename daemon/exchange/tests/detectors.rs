@@ -11,7 +11,7 @@ use tdm::{Block, Law, SampleTime, Timeslot};
 /// Everything the ears report about one lane that carries `next`.
 fn report(listen: Listen, millis: u64, mut next: impl FnMut() -> f32) -> Vec<Heard> {
     let zones = vec![Zone::by_key("cn").expect("China")];
-    let mut ears = Ears::new(EarsSettings { law: Law::A, zones });
+    let mut ears = Ears::new(EarsSettings { law: Law::A, zones, ..EarsSettings::default() });
     let lane = Timeslot::new(1).expect("a timeslot");
     ears.listen(lane, listen);
     let mut heard = Vec::new();
@@ -25,6 +25,7 @@ fn report(listen: Listen, millis: u64, mut next: impl FnMut() -> f32) -> Vec<Hea
 }
 
 const DIGITS_AND_TONES: Listen = Listen {
+    prints: false,
     dtmf: true,
     progress: false,
     answer: false,

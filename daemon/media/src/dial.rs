@@ -55,6 +55,16 @@ impl Media {
             if let Otherwise::SafeHarbour(prompt) = &arm.otherwise {
                 self.prompt_exists("else", prompt)?;
             }
+            if let Some(message) = &arm.message {
+                self.prompt_exists("message", &message.prompt)?;
+                self.timer_value("wait_millis", message.wait_millis)?;
+            }
+            if let Some(percent) = arm.machine_from_percent
+                && !(20..=99).contains(&percent)
+            {
+                let what = format!("{percent} is not between 20 and 99");
+                return Err(bad_value("machine_from_percent", what));
+            }
         }
         Ok(())
     }

@@ -70,6 +70,7 @@ impl Media {
         self.unlink(id);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.source = None;
+        leg.watch = None;
         leg.listen = Listen::default();
         if let Some(on) = leg.channel {
             self.pipeline(pipeline::Command::Clear { on });

@@ -1,12 +1,18 @@
 //! Person or machine, after the answer: waiting for the ear's verdict, and acting on it at once when armed.
 
+use std::collections::BTreeMap;
+
 use call::{Accepted, CallEvent, Cause, LegId, OnPerson, OperationId, Otherwise, Refusal, Verdict};
+use dsp::answer::rhythm::{FEATURES, NAMES};
 use dsp::ears::{Answerer, Fax, Listen};
 use tdm::SampleTime;
 
-use crate::leg::{Judgement, Purpose, State};
+use crate::leg::{Judgement, Purpose, State, Watch};
 use crate::machine::{LegTimer, Media, OperationKind, Timer, wrong_state};
 use crate::outcome::Note;
+
+/// After a verdict nobody acts on, who answered is listened to for so long.
+const WATCH_MILLIS: u32 = 30_000;
 
 impl Media {
     pub(crate) fn judge(&mut self, id: LegId, within_millis: u32) -> Result<Accepted, Refusal> {
@@ -33,21 +39,29 @@ impl Media {
     ) {
         let since = self.now;
         let Some(leg) = self.legs.get_mut(&id) else { return };
-        leg.judgement = Some(Judgement { since, arm, operation, within_millis });
-        let listen = Listen { dtmf: true, answer: true, fax: true, ..Listen::default() };
+        let machine_from_percent =
+            arm.as_ref().and_then(|arm| arm.machine_from_percent).unwrap_or_default();
+        let features = BTreeMap::new();
+        leg.judgement = Some(Judgement { since, arm, operation, within_millis, features });
+        leg.watch = None;
+        let listen = Listen {
+            dtmf: true,
+            answer: true,
+            fax: true,
+            machine_from_percent,
+            ..Listen::default()
+        };
+        if leg.listen.answer {
+            // Whoever was listened to until now is judged anew.
+            self.listen(id, Listen { answer: false, ..listen });
+        }
         self.listen(id, listen);
         self.set_timer(Timer::Leg(id, LegTimer::Judge), within_millis);
     }
 
     /// The ear's final word.
     pub(crate) fn judged(&mut self, id: LegId, who: Answerer, score: f32, at: SampleTime) {
-        let verdict = match who {
-            Answerer::Human => Verdict::Human,
-            Answerer::Machine => Verdict::Machine,
-            Answerer::NotSure => Verdict::NotSure,
-            Answerer::Fax => Verdict::Fax,
-            Answerer::Silence => Verdict::Silence,
-        };
+        let verdict = verdict_of(who);
         let words = match verdict {
             Verdict::Human => "a short greeting",
             Verdict::Machine => "a recording",
@@ -59,6 +73,76 @@ impl Media {
         self.verdict(id, verdict, reason, Some(at));
     }
 
+    /// What the next verdict, or its change, goes by.
+    pub(crate) fn reason_heard(&mut self, id: LegId, features: &[f32; FEATURES]) {
+        let judgement = self.legs.get_mut(&id).and_then(|leg| leg.judgement.as_mut());
+        let Some(judgement) = judgement else { return };
+        let thousandths = |x: &f32| (f64::from(*x) * 1000.0).round() as i64;
+        let named = NAMES.iter().zip(features);
+        judgement.features = named.map(|(name, x)| (String::from(*name), thousandths(x))).collect();
+    }
+
+    /// The ear has changed its mind after its final word.
+    pub(crate) fn revised(&mut self, id: LegId, who: Answerer, score: f32, at: SampleTime) {
+        let verdict = verdict_of(who);
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let Some(watch) = &leg.watch else { return };
+        let is_person = matches!(verdict, Verdict::Human | Verdict::NotSure);
+        let message = watch.message.clone();
+        let before = leg.verdict.as_ref().map_or("", |(_, reason)| reason.as_str());
+        let reason = format!("{before}; then otherwise, evidence for a machine {score:.2}");
+        leg.verdict = Some((verdict, reason.clone()));
+        self.event_at(CallEvent::VerdictRevised { leg: id, verdict, reason }, at);
+        // The agent whom the person was meant for is free since the first word.
+        match message {
+            Some((_, otherwise)) if is_person => {
+                self.end_watch(id);
+                self.nobody_for(id, otherwise);
+            }
+            Some(_) if verdict == Verdict::Fax => {
+                self.clear(id, Cause::NORMAL_CLEARING, Note::Verdict);
+            }
+            _ => {}
+        }
+    }
+
+    /// A machine's beep has ended.
+    pub(crate) fn speak_now(&mut self, id: LegId, hz: u16, at: SampleTime) {
+        let Some(watch) = self.legs.get(&id).and_then(|leg| leg.watch.clone()) else { return };
+        let acted = watch.message.is_some();
+        self.event_at(CallEvent::SpeakNow { leg: id, hz, acted }, at);
+        let Some((prompt, _)) = watch.message else { return };
+        self.end_watch(id);
+        match self.names.once(&prompt) {
+            Some(score) => self.start_play(id, Purpose::Message, score),
+            None => self.clear(id, Cause::NORMAL_CLEARING, Note::Verdict),
+        }
+    }
+
+    /// The message was played to its end.
+    pub(crate) fn message_left(&mut self, id: LegId) {
+        if let Some((_, reason)) = self.legs.get_mut(&id).and_then(|leg| leg.verdict.as_mut()) {
+            reason.push_str(", message left");
+        }
+        self.clear(id, Cause::NORMAL_CLEARING, Note::MessageLeft);
+    }
+
+    fn begin_watch(&mut self, id: LegId, watch: Watch, millis: u32) {
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.watch = Some(watch);
+            self.set_timer(Timer::Leg(id, LegTimer::Judge), millis);
+        }
+    }
+
+    /// Nobody listens for who it is any more.
+    pub(crate) fn end_watch(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.watch.take().is_some() {
+            self.timers.cancel(Timer::Leg(id, LegTimer::Judge));
+            self.listen(id, Listen { dtmf: true, ..Listen::default() });
+        }
+    }
+
     /// The called end of a fax says enough. A calling tone alone does not: people's lines carry it, too.
     pub(crate) fn fax_judged(&mut self, id: LegId, fax: Fax) {
         if matches!(fax, Fax::Ced | Fax::Preamble) {
@@ -67,6 +151,13 @@ impl Media {
     }
 
     pub(crate) fn judge_timed_out(&mut self, id: LegId) {
+        if let Some(watch) = self.legs.get(&id).and_then(|leg| leg.watch.clone()) {
+            self.end_watch(id);
+            if watch.message.is_some() {
+                self.clear(id, Cause::NORMAL_CLEARING, Note::NoBeep);
+            }
+            return;
+        }
         let Some(judgement) = self.legs.get(&id).and_then(|leg| leg.judgement.as_ref()) else {
             return;
         };
@@ -76,19 +167,19 @@ impl Media {
 
     /// Abandons a judgement without a verdict.
     pub(crate) fn drop_judgement(&mut self, id: LegId, why: &str) {
-        let Some(judgement) = self.take_judgement(id) else { return };
+        let Some(judgement) = self.take_judgement(id, false) else { return };
         if let Some(operation) = judgement.operation {
             self.end_operation(operation);
             self.event(CallEvent::Failed { operation, what: String::from(why) });
         }
     }
 
-    fn take_judgement(&mut self, id: LegId) -> Option<Judgement> {
+    fn take_judgement(&mut self, id: LegId, goes_on: bool) -> Option<Judgement> {
         let leg = self.legs.get_mut(&id)?;
         let judgement = leg.judgement.take()?;
         let answered = leg.state == State::Answered;
         self.timers.cancel(Timer::Leg(id, LegTimer::Judge));
-        if answered {
+        if answered && !goes_on {
             self.listen(id, Listen { dtmf: true, ..Listen::default() });
         }
         Some(judgement)
@@ -96,7 +187,12 @@ impl Media {
 
     /// Reports a verdict and does what was armed for it, all in the same block.
     fn verdict(&mut self, id: LegId, verdict: Verdict, reason: String, at: Option<SampleTime>) {
-        let Some(judgement) = self.take_judgement(id) else { return };
+        let arm = self.legs.get(&id).and_then(|leg| leg.judgement.as_ref()?.arm.as_ref());
+        let is_machine = verdict == Verdict::Machine;
+        let message = arm.filter(|_| is_machine).and_then(|arm| arm.message.clone());
+        // Whoever acts on the verdict by himself may want to know what comes of it.
+        let goes_on = arm.is_none() || message.is_some();
+        let Some(judgement) = self.take_judgement(id, goes_on) else { return };
         let after = self.now.millis_since(judgement.since);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.verdict = Some((verdict, reason.clone()));
@@ -110,12 +206,20 @@ impl Media {
             reason,
             after_millis: u32::try_from(after).unwrap_or(u32::MAX),
             acted: judgement.arm.is_some(),
+            features: judgement.features,
         };
         match at {
             Some(at) => self.event_at(event, at),
             None => self.event(event),
         }
-        let Some(arm) = judgement.arm else { return self.answered_alone(id) };
+        let Some(arm) = judgement.arm else {
+            self.begin_watch(id, Watch { message: None }, WATCH_MILLIS);
+            return self.answered_alone(id);
+        };
+        if let Some(message) = message {
+            let watch = Watch { message: Some((message.prompt, arm.otherwise)) };
+            return self.begin_watch(id, watch, message.wait_millis);
+        }
         match verdict {
             Verdict::Human | Verdict::NotSure => self.give_person(id, arm),
             Verdict::Machine | Verdict::Fax | Verdict::Silence => {
@@ -130,7 +234,11 @@ impl Media {
         if let (Some(agent), Ok(())) = (agent, self.free_leg(person)) {
             return self.join(person, agent, true);
         }
-        match arm.otherwise {
+        self.nobody_for(person, arm.otherwise);
+    }
+
+    fn nobody_for(&mut self, person: LegId, otherwise: Otherwise) {
+        match otherwise {
             Otherwise::SafeHarbour(prompt) => self.safe_harbour(person, Some(&prompt)),
             Otherwise::Hangup => self.clear(person, Cause::NORMAL_CLEARING, Note::Verdict),
         }
@@ -151,5 +259,15 @@ impl Media {
 
     pub(crate) fn safe_harbour_played(&mut self, id: LegId) {
         self.clear(id, Cause::NORMAL_CLEARING, Note::SafeHarbour);
+    }
+}
+
+const fn verdict_of(who: Answerer) -> Verdict {
+    match who {
+        Answerer::Human => Verdict::Human,
+        Answerer::Machine => Verdict::Machine,
+        Answerer::NotSure => Verdict::NotSure,
+        Answerer::Fax => Verdict::Fax,
+        Answerer::Silence => Verdict::Silence,
     }
 }

@@ -155,7 +155,10 @@ impl Media {
             && !leg.was_bridged
             && leg.fallback.is_none()
             && leg.judgement.is_none()
-            && leg.play.is_none_or(|play| play.purpose != Purpose::SafeHarbour)
+            && !leg.awaits_beep()
+            && leg
+                .play
+                .is_none_or(|play| !matches!(play.purpose, Purpose::SafeHarbour | Purpose::Message))
     }
 
     pub(crate) fn safe_harbour_due(&mut self, id: LegId) {
@@ -172,10 +175,11 @@ impl Media {
         let busy = !leg.is_free()
             || leg.falling.is_some()
             || leg.judgement.is_some()
+            || leg.awaits_beep()
             || leg.collect.is_some()
             || leg.play.is_some_and(|play| match play.purpose {
                 Purpose::Operation(_) => !play.repeat,
-                Purpose::SafeHarbour | Purpose::Fallback | Purpose::Beep => true,
+                Purpose::SafeHarbour | Purpose::Fallback | Purpose::Beep | Purpose::Message => true,
                 Purpose::Ambient(_) => false,
             });
         if !self.lease.expired || busy {

@@ -1,9 +1,10 @@
 //! One connection to somebody: how far it has come, whom it hears, what runs on it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use call::{
-    CallId, Cause, Direction, Fallback, LegId, LegState, Number, OnPerson, OperationId, Verdict,
+    CallId, Cause, Direction, Fallback, LegId, LegState, Number, OnPerson, OperationId, Otherwise,
+    Verdict,
 };
 use dsp::ears::Listen;
 use signalling::{Clearing, LegKey};
@@ -52,6 +53,8 @@ pub(crate) enum Purpose {
     SafeHarbour,
     /// The prompt of a fallback; music or release follows.
     Fallback,
+    /// The message for a machine; release follows.
+    Message,
 }
 
 /// What plays to a leg.
@@ -96,6 +99,15 @@ pub(crate) struct Judgement {
     /// Asked for by `judge`.
     pub(crate) operation: Option<OperationId>,
     pub(crate) within_millis: u32,
+    /// What the ear goes by, as it said last.
+    pub(crate) features: BTreeMap<String, i64>,
+}
+
+/// Listening on after a verdict: it may turn out wrong, and a machine's beep may come.
+#[derive(Clone, Debug)]
+pub(crate) struct Watch {
+    /// The message for a machine, and what a person gets who was taken for one.
+    pub(crate) message: Option<(String, Otherwise)>,
 }
 
 /// How far a fallback has come.
@@ -177,6 +189,7 @@ pub(crate) struct Leg {
     pub(crate) typed: VecDeque<char>,
     pub(crate) recording: Option<Recording>,
     pub(crate) judgement: Option<Judgement>,
+    pub(crate) watch: Option<Watch>,
     pub(crate) verdict: Option<(Verdict, String)>,
     pub(crate) sounds: Sounds,
 
@@ -233,12 +246,17 @@ impl Leg {
             typed: VecDeque::new(),
             recording: None,
             judgement: None,
+            watch: None,
             verdict: None,
             sounds: Sounds::default(),
             fallback: None,
             falling: None,
             announced: false,
         }
+    }
+    /// A message is to be left here when the machine has beeped.
+    pub(crate) fn awaits_beep(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.message.is_some())
     }
     /// Whether it can be bridged now.
     pub(crate) fn is_free(&self) -> bool {

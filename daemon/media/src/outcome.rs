@@ -5,7 +5,8 @@
 //! | answered | judged | `Outcome::of_verdict` |
 //! | answered | ended before the verdict that was asked for | other |
 //! | answered | never judged | none |
-//! | cleared by the far end | cause other than 16, 31, 127 (in PROGRESS, DISCONNECT or RELEASE) | `Outcome::of_cause` |
+//! | cleared by the far end | a cause that says enough (in PROGRESS, DISCONNECT or RELEASE; not 16, 31, 127) | `Outcome::of_cause` |
+//! | … or by us, for whatever reason | a known announcement was recognised, and the cause says no more than *other* | `Meaning::outcome` |
 //! | cleared by the far end, or by us because nobody answered | busy tone heard last | busy |
 //! | | congestion tone heard last | congestion |
 //! | | vacant or special information tone heard last | vacant |
@@ -19,7 +20,7 @@
 //! | | SETUP was not answered, or the link was down | congestion |
 //! | | else | other |
 
-use call::{Cause, Outcome, ToneClass, Verdict};
+use call::{Cause, Meaning, Outcome, ToneClass, Verdict};
 use signalling::Failure;
 
 use crate::trouble;
@@ -31,6 +32,8 @@ pub(crate) struct Sounds {
     verdict: Option<ToneClass>,
     voice: bool,
     rings: bool,
+    /// A known announcement was recognised; it says this.
+    announced: Option<Meaning>,
 }
 
 impl Sounds {
@@ -44,11 +47,17 @@ impl Sounds {
             ToneClass::Dial | ToneClass::Fax => {}
         }
     }
+    pub(crate) const fn announced(&mut self, means: Meaning) {
+        self.announced = Some(means);
+    }
     /// Something was heard after which nothing better can come.
     pub(crate) const fn is_final(self) -> bool {
-        self.verdict.is_some()
+        self.verdict.is_some() || self.announced.is_some()
     }
     fn outcome(self) -> Option<(Outcome, String)> {
+        if let Some(means) = self.announced {
+            return Some((means.outcome(), format!("announcement: {means}")));
+        }
         let (outcome, words) = match self.verdict? {
             ToneClass::Busy => (Outcome::Busy, "busy tone"),
             ToneClass::Congestion => (Outcome::Congestion, "congestion tone"),
@@ -81,6 +90,12 @@ pub(crate) enum Note {
     ChannelUnacceptable,
     /// The board of its span is gone.
     BoardGone,
+    /// A known announcement said that nobody will answer.
+    Announced,
+    /// The message for the machine was left.
+    MessageLeft,
+    /// The machine's beep did not come.
+    NoBeep,
 }
 
 impl Note {
@@ -95,6 +110,9 @@ impl Note {
             Self::NobodyWaits => String::from("nobody waits for it any more"),
             Self::ChannelUnacceptable => String::from("the far end moved it to a taken channel"),
             Self::BoardGone => String::from("board gone"),
+            Self::Announced => String::from("released after the announcement"),
+            Self::MessageLeft => String::from("released after the message"),
+            Self::NoBeep => String::from("released, the machine did not beep"),
         }
     }
 }
@@ -117,6 +135,7 @@ pub(crate) struct Unanswered {
 pub(crate) fn unanswered(call: Unanswered) -> (Outcome, String) {
     if let Some(cause) = call.cause
         && let Some(outcome) = Outcome::of_cause(cause)
+        && (outcome != Outcome::Other || call.sounds.announced.is_none())
     {
         return (outcome, format!("cause {cause}"));
     }
@@ -196,6 +215,24 @@ mod tests {
             ] {
                 assert_eq!(unanswered(call(cause, heard)).0, outcome, "{cause} {heard:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_known_announcement_beats_tones_and_causes_that_say_nothing() {
+        for meaning in Meaning::ALL {
+            let after = |cause, heard: &[ToneClass]| {
+                let mut call = call(cause, heard);
+                call.sounds.announced(meaning);
+                unanswered(call).0
+            };
+            // 20 and 27 mean no more than "other"; 17 is clearer than any announcement.
+            for cause in [16, 31, 127, 20, 27] {
+                assert_eq!(after(cause, &[ToneClass::Announcement]), meaning.outcome());
+                assert_eq!(after(cause, &[ToneClass::Sit, ToneClass::Busy]), meaning.outcome());
+            }
+            assert_eq!(after(17, &[]), Outcome::Busy);
+            assert_eq!(after(34, &[]), Outcome::Congestion);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What plays to legs, and what the tick thread tells.
 
-use call::{Accepted, CallEvent, LegId, PlayEnd, PlayItem, Refusal, StopOn, ToneClass};
+use call::{Accepted, CallEvent, Cause, LegId, PlayEnd, PlayItem, Refusal, StopOn, ToneClass};
 use dsp::ears::{Heard, Sound};
 use dsp::pipeline::{self, Command, Score, What};
 use signalling::Order;
@@ -8,6 +8,7 @@ use tdm::SampleTime;
 
 use crate::leg::{Play, Purpose, State};
 use crate::machine::{Media, OperationKind, wrong_state};
+use crate::outcome::Note;
 
 impl Media {
     pub(crate) fn play(
@@ -134,6 +135,7 @@ impl Media {
         };
         match self.end_play_at(id, why, Some(at)) {
             Some(Purpose::SafeHarbour) => self.safe_harbour_played(id),
+            Some(Purpose::Message) => self.message_left(id),
             Some(Purpose::Fallback) => self.fallback_played(id),
             // An ambient sound has no end; if the pipeline thinks so, silence beats a loop.
             Some(Purpose::Ambient(_)) | None => {}
@@ -157,13 +159,40 @@ impl Media {
                 self.fax_judged(id, fax);
             }
             Heard::Answer { who, score } => self.judged(id, who, score, at),
+            Heard::AnswerReason(features) => self.reason_heard(id, &features),
+            Heard::AnswerRevised { who, score } => self.revised(id, who, score, at),
+            Heard::SpeakNow(hz) => self.speak_now(id, hz, at),
+            Heard::Print(print) => self.announced(id, print, at),
             Heard::DtmfEnd(_)
             | Heard::SitCode(_)
-            | Heard::AnswerRevised { .. }
-            | Heard::SpeakNow(_)
             | Heard::Beep(_)
             | Heard::Mf(_)
             | Heard::MfEnd(_) => {}
+        }
+    }
+
+    /// A known announcement of the network before the answer: nothing better will come.
+    fn announced(&mut self, id: LegId, print: u16, at: SampleTime) {
+        let Some((announcement, means)) =
+            self.settings.announcements.get(usize::from(print)).cloned()
+        else {
+            return;
+        };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if !matches!(leg.state, State::Dialling | State::Listening) {
+            return;
+        }
+        leg.sounds.announced(means);
+        leg.in_band = true;
+        let (promised, state) = (leg.promised, leg.state);
+        let is_for_list = leg.dialled.on_person.is_some();
+        self.event_at(CallEvent::Announced { leg: id, announcement, means }, at);
+        match promised {
+            Some(waiting) => self.settle(waiting),
+            None if state == State::Listening => self.release(id),
+            // Nobody of ours listens to it: the channel is of better use elsewhere.
+            None if is_for_list => self.clear(id, Cause::NORMAL_CLEARING, Note::Announced),
+            None => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use call::Number;
+use call::{Meaning, Number};
 use dsp::pipeline::{RECORDERS_MAX, ToneId};
 use signalling::{PriSettings, Side, Timeslots};
 use tdm::{Law, SpanId, Timeslot};
@@ -30,6 +30,8 @@ pub struct MediaSettings {
     pub announcement: Option<String>,
     /// What an answered person hears within 2 s when no controller is there.
     pub safe_harbour: Option<String>,
+    /// The announcements of networks that the ears know, by name; the index is the number of their print.
+    pub announcements: Vec<(String, Meaning)>,
     /// What becomes of ringing inbound calls without a controller.
     pub orphan: Orphan,
     /// What must not be exceeded.
@@ -50,6 +52,7 @@ impl MediaSettings {
             music: None,
             announcement: None,
             safe_harbour: None,
+            announcements: Vec::new(),
             orphan: Orphan::default(),
             limits: Limits::default(),
             timing: Timing::default(),

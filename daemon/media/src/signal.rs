@@ -11,6 +11,11 @@ use crate::machine::{LegTimer, Media, Timer};
 use crate::outcome::Note;
 use crate::trouble::Trouble;
 
+/// What is listened for before an answer.
+fn early() -> Listen {
+    Listen { progress: true, prints: true, ..Listen::default() }
+}
+
 impl Media {
     pub(crate) fn signal(&mut self, span: usize, event: Event) {
         match event {
@@ -111,7 +116,7 @@ impl Media {
         // From here on the no-answer timer bounds it.
         self.timers.cancel(Timer::Leg(id, LegTimer::Stuck));
         if settled {
-            self.listen(id, Listen { progress: true, ..Listen::default() });
+            self.listen(id, early());
         }
         self.event(CallEvent::Progressed { leg: id, progress, in_band, cause });
         promised.into_iter().for_each(|waiting| self.settle(waiting));
@@ -228,7 +233,7 @@ impl Media {
                 if heard_all && promised.is_none() {
                     return self.release(id);
                 }
-                self.listen(id, Listen { progress: true, ..Listen::default() });
+                self.listen(id, early());
                 let millis = self.settings.timing.disconnect_listen_millis;
                 self.set_timer(Timer::Leg(id, LegTimer::Listen), millis);
                 promised.into_iter().for_each(|waiting| self.settle(waiting));

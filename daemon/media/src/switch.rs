@@ -96,6 +96,7 @@ impl Media {
     pub(crate) fn join(&mut self, a: LegId, b: LegId, beep: bool) {
         for (leg, peer) in [(a, b), (b, a)] {
             self.stop_play(leg);
+            self.end_watch(leg);
             if let Some(leg) = self.legs.get_mut(&leg) {
                 leg.peer = Some(peer);
                 leg.was_bridged = true;

@@ -49,6 +49,7 @@ pub const METHODS: &[(&str, Access)] = &[
     ("ready", Access::Maintain),
     ("pause", Access::Maintain),
     ("wrap_up_end", Access::Maintain),
+    ("disposition", Access::Maintain),
     ("list_load", Access::Maintain),
     ("campaign_start", Access::Maintain),
     ("campaign_stop", Access::Maintain),

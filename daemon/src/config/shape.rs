@@ -116,6 +116,9 @@ pub struct Media {
     /// A folder whose WAV files replace or join the prompts inside the program.
     #[serde(default)]
     pub prompts: Option<Spanned<String>>,
+    /// The folder of known announcements, below the root; `/var/lib/trunkline/announcements` when absent.
+    #[serde(default)]
+    pub announcements: Option<String>,
     /// What becomes of ringing calls without a controller.
     #[serde(default)]
     pub orphan: Orphan,

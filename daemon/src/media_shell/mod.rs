@@ -39,6 +39,7 @@ use protocol::server::{Server, Settings};
 
 use crate::allow::Allow;
 use crate::alone::Alone;
+use crate::announcements::Known;
 use crate::config::{BoardAddress, Config};
 use crate::door::Door;
 use crate::paths::Paths;
@@ -69,10 +70,16 @@ fn lead_millis(ring: u8) -> u32 {
 ///
 /// # Errors
 /// It cannot start: what is missing.
-pub fn run(config: &Config, config_path: &Path, paths: &Paths, prompts: &Prompts) -> Result<()> {
+pub fn run(
+    config: &Config,
+    config_path: &Path,
+    paths: &Paths,
+    prompts: &Prompts,
+    announcements: &[Known],
+) -> Result<()> {
     let signals = crate::signals::Signals::take()?;
     let _alone = Alone::take(&paths.lock("media"), "media")?;
-    let mut plan = Plan::new(config, prompts)?;
+    let mut plan = Plan::new(config, prompts)?.knowing(announcements);
     for board in &mut plan.boards {
         if let BoardAddress::VfioUser(path) = &mut board.address {
             *path = paths.at(&*path).display().to_string();

@@ -8,6 +8,7 @@ use call::Number;
 use driver::span::Debounce;
 use driver::{Acknowledge, PortSettings};
 use dsp::ears::EarsSettings;
+use dsp::fingerprint::Index;
 use dsp::generate::ToneSpec;
 use dsp::pipeline::{Library, Pipeline, PipelineSettings, Recorded};
 use dsp::zones::{Zone, tone_steps};
@@ -21,6 +22,7 @@ use signalling::{
 use tdm::{Law, SpanId};
 
 use super::rings::PortPlan;
+use crate::announcements::{self, Known};
 use crate::config::{self, BoardAddress, Config, Line};
 use crate::image;
 
@@ -61,6 +63,8 @@ pub struct Plan {
     pub library: Arc<Library>,
     /// The host's zone.
     pub zone: &'static Zone,
+    /// The announcements that the ears know.
+    pub prints: Arc<Index>,
 }
 
 impl Plan {
@@ -97,12 +101,24 @@ impl Plan {
         watches(&mut media);
         lines(config, &mut media);
         media.check().context("the call server's settings")?;
-        Ok(Self { boards, spans: highest.unwrap_or(0), media, library: Arc::new(library), zone })
+        let (spans, library) = (highest.unwrap_or(0), Arc::new(library));
+        Ok(Self { boards, spans, media, library, zone, prints: Arc::default() })
+    }
+
+    /// The same, with these announcements known.
+    #[must_use]
+    pub fn knowing(mut self, announcements: &[Known]) -> Self {
+        let names = announcements.iter().map(|known| &known.announcement);
+        self.media.announcements = names.map(|a| (a.name.clone(), a.means)).collect();
+        self.prints = announcements::index(announcements);
+        self
     }
 
     /// The pipeline of this plan with the reading ends of its recorders.
     pub fn pipeline(&self) -> (Pipeline, Vec<rtrb::Consumer<Recorded>>) {
-        let mut spans = vec![EarsSettings { law: Law::A, zones: vec![self.zone] }; self.spans];
+        let ears =
+            EarsSettings { law: Law::A, zones: vec![self.zone], prints: Arc::clone(&self.prints) };
+        let mut spans = vec![ears; self.spans];
         for port in self.boards.iter().flat_map(|board| &board.ports) {
             if let Some(ears) = spans.get_mut(port.span.index()) {
                 ears.law = port.law;

@@ -1,4 +1,4 @@
-//! Which recordings have a landmark, and the votes for them while one listens.
+//! The words of all recordings, and where each of them stands: one look at a table, however many recordings there are.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -7,60 +7,153 @@
     clippy::arithmetic_side_effects
 )]
 
-use tdm::SAMPLES;
-
-use super::landmarks::{Landmark, Landmarks};
+use super::bands;
+use super::words::{BITS, WORD_MILLIS, Words};
 
 /// Recordings an index may hold.
 pub const PRINTS_MAX: usize = 16_384;
-/// Frames of a recording that are kept, 16 ms each: 262 s.
-const FRAMES_MAX: u32 = 16_384;
-/// Recordings that are asked about a landmark, at most: one that all have says nothing.
-const ASKED_MAX: usize = 96;
-/// Candidates whose votes are counted, in sets of [`WAYS`].
-const SETS: usize = 1024;
-const WAYS: usize = 8;
-/// Votes at one displacement that make a match, from peaks at so many different times.
-const VOTES_MIN: u16 = 14;
-const TIMES_MIN: u16 = 6;
-/// Displacements that are one candidate, in frames: a window may lie half a frame beside the other.
-const DISPLACED_SHIFT: u32 = 1;
-/// Displacements are counted from here, so that none is negative.
-const ORIGIN: u32 = 1 << 20;
+/// Words of a recording that are kept: its first 131 s.
+const WORDS_MAX: usize = 8192;
+/// Less of a recording that sounds is too little to know it again.
+pub const SOUNDING_MIN_MILLIS: u32 = 1500;
+/// A word sounds when it is no more than 30 dB below the loudest of its recording.
+const SOUNDS_FROM: f32 = 1e-3;
+/// Marks a word of a recording that sounds.
+pub(super) const SOUNDS: u32 = 1 << 31;
+/// Marks what stands between two recordings.
+pub(super) const BORDER: u32 = 1 << 30;
+/// The bits of a word.
+pub(super) const MASK: u32 = (1 << BITS) - 1;
+/// A place is looked at when the word so far before agrees, too: 256 ms, so that the two share no sample.
+pub(super) const BEFORE: u32 = 16;
+/// Two words of the same recording differ in no more bits than these; by chance they differ in ten.
+const ALIKE_MAX: u32 = 5;
+/// Places that are looked at for a word, at most.
+const PLACES_MAX: usize = 64;
 
-/// A recording that was recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Match {
-    /// The number of the recording, in the order in which the index was given them.
-    pub print: u16,
-    /// Landmarks that agreed.
-    pub votes: u16,
+/// What is kept of a recording: a word each 16 ms.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Print {
+    words: Vec<u32>,
 }
 
-/// The landmarks of all recordings, by hash. Built once, then only read.
+impl Print {
+    /// The print of a recording of linear samples at 8 kHz, full scale ±1.0. Its level does not matter.
+    pub fn of(samples: &[f32]) -> Self {
+        // As loud as speech on a line is, −20 dBm0: what is nothing is nothing of that.
+        let rows = bands::of_recording(samples);
+        let power = |row: &bands::Row| row.iter().sum::<f32>();
+        let loudest = rows.iter().map(power).fold(1e-12, f32::max);
+        let gain = 0.02 / loudest;
+        let mut words = Words::default();
+        let all: Vec<_> =
+            rows.iter().filter_map(|row| words.take(&row.map(|x| x * gain))).collect();
+        let loudest = all.iter().map(|word| word.power).fold(0.0, f32::max);
+        let kept = all.iter().take(WORDS_MAX).map(|word| {
+            let sounds = word.power > SOUNDS_FROM * loudest && word.power > 0.0;
+            if sounds { word.bits | SOUNDS } else { word.bits }
+        });
+        Self { words: kept.collect() }
+    }
+
+    /// How much of it sounds. Below [`SOUNDING_MIN_MILLIS`] it is too short to be known again.
+    pub fn sounding_millis(&self) -> u32 {
+        let sounding = self.words.iter().filter(|word| **word & SOUNDS != 0).count();
+        (sounding as u32).saturating_mul(WORD_MILLIS)
+    }
+
+    /// Whether this is another recording of the same: whether `other` holds most of what sounds in it, and in order,
+    /// from whatever moment of `other` on.
+    pub fn is_in(&self, other: &Self) -> bool {
+        let sounding = self.words.iter().filter(|word| **word & SOUNDS != 0).count();
+        let last = (other.words.len() as isize).saturating_sub(1);
+        let first = 1_isize.saturating_sub(self.words.len() as isize);
+        // The sums of 128 ms hide a step of two words.
+        (first..=last).step_by(2).any(|ahead| {
+            let (skipped, begun) = (ahead.max(0) as usize, ahead.saturating_neg().max(0) as usize);
+            let pairs = self.words.iter().skip(begun).zip(other.words.iter().skip(skipped));
+            let alike = pairs.filter(|(a, b)| {
+                let sound = **a & **b & SOUNDS != 0;
+                sound && ((*a ^ *b) & MASK).count_ones() <= ALIKE_MAX
+            });
+            alike.count() > sounding / 2
+        })
+    }
+
+    /// Another print with the same statistics, which no recording has: for measuring what a large library costs.
+    #[must_use]
+    pub fn disguised(&self, by: u32) -> Self {
+        let mask = by.wrapping_mul(0x9E37_79B9).wrapping_shr(32_u32.wrapping_sub(BITS));
+        Self { words: self.words.iter().map(|word| word ^ mask).collect() }
+    }
+}
+
+/// Where a word stands in the words of all recordings, and the word [`BEFORE`] it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    at: u32,
+    before: u32,
+}
+
+/// What the index knows of a recording.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// Its words, in those of all.
+    from: u32,
+    until: u32,
+    /// What it means: two of one meaning need not be told apart.
+    meaning: u8,
+}
+
+/// The prints of all recordings. Built once, then only read.
 #[derive(Debug, Default)]
 pub struct Index {
-    /// Where the places of a hash begin; one more at the end.
+    known: Box<[Known]>,
+    words: Box<[u32]>,
+    /// How far a mixed word is shifted to give the number of its list.
+    shift: u32,
+    /// Where the places of a list begin; one more at the end.
     starts: Box<[u32]>,
-    /// Number of the recording and frame in it, 16 bits each.
-    places: Box<[u32]>,
-    prints: usize,
+    places: Box<[Place]>,
 }
 
 impl Index {
-    /// An index of these recordings. What is beyond [`PRINTS_MAX`] is left out.
-    pub fn new(prints: &[Vec<Landmark>]) -> Self {
-        let hashes = 1_usize.wrapping_shl(Landmark::BITS);
-        let mut starts = vec![0_u32; hashes.saturating_add(1)];
+    /// An index of these recordings, each with a number for its meaning. What is beyond [`PRINTS_MAX`] is left out.
+    ///
+    /// Takes some 12 octets for each 16 ms of recordings: 60 MB for ten thousand of eight seconds.
+    pub fn new(prints: &[(Print, u8)]) -> Self {
         let prints = prints.get(..PRINTS_MAX.min(prints.len())).unwrap_or_default();
+        let mut index = Self::default();
+        let (mut words, mut known) = (vec![BORDER], Vec::new());
+        for (print, meaning) in prints {
+            let from = words.len() as u32;
+            words.extend_from_slice(&print.words);
+            known.push(Known { from, until: words.len() as u32, meaning: *meaning });
+            words.push(BORDER);
+        }
+        (index.known, index.words) = (known.into(), words.into());
+        // One list a word, as far as bits go: at least two lists, so that the shift is less than a word.
+        let lists_log2 = (index.words.len().max(2).next_power_of_two().trailing_zeros()).min(BITS);
+        index.shift = 32_u32.wrapping_sub(lists_log2);
+        index.fill(1_usize.wrapping_shl(lists_log2));
+        index
+    }
+
+    /// Counts the places of each list, then puts them there.
+    fn fill(&mut self, lists: usize) {
         let all = || {
-            prints.iter().zip(0_u32..).flat_map(|(landmarks, print)| {
-                let kept = landmarks.iter().filter(|l| l.frame < FRAMES_MAX);
-                kept.map(move |l| (l.hash as usize, print.wrapping_shl(16) | l.frame))
+            self.known.iter().flat_map(|known| {
+                let words = known.from.saturating_add(BEFORE)..known.until;
+                words.filter_map(|at| {
+                    let word = *self.words.get(at as usize)?;
+                    let before = *self.words.get(at.wrapping_sub(BEFORE) as usize)?;
+                    (word & SOUNDS != 0).then_some((self.list(word), Place { at, before }))
+                })
             })
         };
-        for (hash, _) in all() {
-            if let Some(count) = starts.get_mut(hash.saturating_add(1)) {
+        let mut starts = vec![0_u32; lists.saturating_add(1)];
+        for (list, _) in all() {
+            if let Some(count) = starts.get_mut(list.saturating_add(1)) {
                 *count = count.saturating_add(1);
             }
         }
@@ -70,129 +163,64 @@ impl Index {
             *start = sum;
         }
         let mut next = starts.clone();
-        let mut places = vec![0_u32; sum as usize];
-        for (hash, place) in all() {
-            if let Some(at) = next.get_mut(hash) {
+        let mut places = vec![Place::default(); sum as usize];
+        for (list, place) in all() {
+            if let Some(at) = next.get_mut(list) {
                 if let Some(to) = places.get_mut(*at as usize) {
                     *to = place;
                 }
                 *at = at.saturating_add(1);
             }
         }
-        Self { starts: starts.into(), places: places.into(), prints: prints.len() }
+        (self.starts, self.places) = (starts.into(), places.into());
     }
+
     /// How many recordings it knows.
-    pub const fn len(&self) -> usize {
-        self.prints
+    pub fn len(&self) -> usize {
+        self.known.len()
     }
     /// Whether it knows none.
-    pub const fn is_empty(&self) -> bool {
-        self.prints == 0
-    }
-    /// Recordings and frames where a landmark stands; none when it stands almost everywhere.
-    fn places(&self, hash: u32) -> &[u32] {
-        let hash = hash as usize;
-        let (Some(&from), Some(&until)) =
-            (self.starts.get(hash), self.starts.get(hash.saturating_add(1)))
-        else {
-            return &[];
-        };
-        let places = self.places.get(from as usize..until as usize).unwrap_or_default();
-        if places.len() <= ASKED_MAX { places } else { &[] }
-    }
-}
-
-/// A recording at a displacement, and what speaks for it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Candidate {
-    key: u64,
-    votes: u16,
-    times: u16,
-    /// The frame of the line with its latest vote.
-    latest: u32,
-}
-
-/// Listens on one lane. Allocates when it is built, never after.
-#[derive(Debug)]
-pub struct Listener {
-    landmarks: Landmarks,
-    sets: Box<[[Candidate; WAYS]]>,
-}
-
-impl Default for Listener {
-    fn default() -> Self {
-        Self {
-            landmarks: Landmarks::default(),
-            sets: vec![[Candidate::default(); WAYS]; SETS].into_boxed_slice(),
-        }
-    }
-}
-
-impl Listener {
-    /// Begins anew.
-    pub fn forget(&mut self) {
-        self.landmarks.forget();
-        self.sets.fill([Candidate::default(); WAYS]);
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
     }
 
-    /// Takes a millisecond of linear samples, full scale ±1.0; says which recording they are known to belong to. The
-    /// same may be said again while it goes on.
-    pub fn take(&mut self, samples: &[f32; SAMPLES], index: &Index) -> Option<Match> {
-        let Self { landmarks, sets } = self;
-        let mut best: Option<Match> = None;
-        landmarks.take(samples, |landmark| {
-            for &place in index.places(landmark.hash) {
-                if let Some(found) = vote(sets, landmark.frame, place)
-                    && best.is_none_or(|best| best.votes < found.votes)
-                {
-                    best = Some(found);
-                }
-            }
-        });
-        best
+    fn list(&self, word: u32) -> usize {
+        (word & MASK).wrapping_mul(0x9E37_79B9).wrapping_shr(self.shift) as usize
     }
-}
-
-/// Counts a vote for the recording of `place`, and for its displacement from `frame` of the line.
-fn vote(sets: &mut [[Candidate; WAYS]], frame: u32, place: u32) -> Option<Match> {
-    let (print, at) = (place.wrapping_shr(16), place & 0xFFFF);
-    let displaced = ORIGIN.wrapping_add(frame).wrapping_sub(at);
-    let cell = displaced.wrapping_shr(DISPLACED_SHIFT);
-    // The border between two cells may run through the votes: they count in the nearer neighbour, too.
-    let is_low = displaced & 1 == 0;
-    let beside = if is_low { cell.wrapping_sub(1) } else { cell.wrapping_add(1) };
-    let other = candidate(sets, key(print, beside)).map_or(0, |c| c.votes);
-    let key = key(print, cell);
-    let candidate = place_for(sets, key)?;
-    candidate.votes = candidate.votes.saturating_add(1);
-    if candidate.times == 0 || candidate.latest != frame {
-        candidate.times = candidate.times.saturating_add(1);
-        candidate.latest = frame;
+    /// Where a word stands, if the one [`BEFORE`] agrees in all but `differs_max` bits. Of a list that is too long
+    /// the first places are looked at.
+    pub(super) fn places(
+        &self,
+        word: u32,
+        before: u32,
+        differs_max: u32,
+    ) -> impl Iterator<Item = u32> {
+        let list = self.list(word);
+        let from = self.starts.get(list).map_or(0, |&from| from as usize);
+        let until = self.starts.get(list.saturating_add(1)).map_or(from, |&until| until as usize);
+        let until = until.min(from.saturating_add(PLACES_MAX));
+        let places = self.places.get(from..until).unwrap_or_default().iter();
+        let near =
+            move |place: &&Place| ((place.before ^ before) & MASK).count_ones() <= differs_max;
+        places.filter(near).map(|place| place.at)
     }
-    let votes = candidate.votes.saturating_add(other);
-    (votes >= VOTES_MIN && candidate.times >= TIMES_MIN)
-        .then_some(Match { print: print as u16, votes })
-}
-
-fn key(print: u32, cell: u32) -> u64 {
-    u64::from(print).wrapping_shl(32) | u64::from(cell)
-}
-
-fn set_of(key: u64) -> usize {
-    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_shr(40) as usize) % SETS
-}
-
-fn candidate(sets: &[[Candidate; WAYS]], key: u64) -> Option<&Candidate> {
-    sets.get(set_of(key))?.iter().find(|c| c.key == key && c.votes > 0)
-}
-
-/// The candidate's place: its own, or that of the one with the fewest votes, which gives way.
-fn place_for(sets: &mut [[Candidate; WAYS]], key: u64) -> Option<&mut Candidate> {
-    let set = sets.get_mut(set_of(key))?;
-    if let Some(at) = set.iter().position(|c| c.key == key && c.votes > 0) {
-        return set.get_mut(at);
+    /// The words before a place, the nearest first, as far as its recording goes.
+    pub(super) fn back_from(&self, at: u32) -> impl Iterator<Item = u32> {
+        let words = self.words.get(..=at as usize).unwrap_or_default();
+        words.iter().rev().copied().take_while(|word| word & BORDER == 0)
     }
-    let least = set.iter_mut().min_by_key(|c| (c.votes, c.latest))?;
-    *least = Candidate { key, ..Candidate::default() };
-    Some(least)
+    /// A word of a recording; `None` between them.
+    pub(super) fn word(&self, at: u32) -> Option<u32> {
+        self.words.get(at as usize).copied().filter(|word| word & BORDER == 0)
+    }
+    /// The recording a place belongs to, and where its words begin.
+    pub(super) fn print_at(&self, at: u32) -> Option<(u16, u32)> {
+        let print = self.known.partition_point(|known| known.until <= at);
+        let known = self.known.get(print)?;
+        Some((u16::try_from(print).ok()?, known.from))
+    }
+    /// What a recording means.
+    pub(super) fn meaning(&self, print: u16) -> u8 {
+        self.known.get(usize::from(print)).map_or(0, |known| known.meaning)
+    }
 }

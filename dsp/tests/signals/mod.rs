@@ -107,7 +107,7 @@ pub fn hear_with(
     listen: Listen,
 ) -> Vec<(u64, Heard)> {
     let zones = zones.iter().map(|key| Zone::by_key(key).expect("a zone")).collect();
-    let mut ears = Ears::with_cpu(EarsSettings { law, zones }, cpu);
+    let mut ears = Ears::with_cpu(EarsSettings { law, zones, ..EarsSettings::default() }, cpu);
     let lane = Timeslot::new(LANE).expect("a lane");
     ears.listen(lane, listen);
     let mut heard = Vec::new();

@@ -276,10 +276,15 @@ impl Model {
             reason: "by the model".into(),
             after_millis: 600,
             acted: true,
+            features: Default::default(),
         });
         if machine {
             self.truth.machines += 1;
             self.set_outcome(leg, Outcome::Machine);
+            if on_person.message.is_some() {
+                // Its greeting, the beep, our message.
+                return self.after(8_000_000, Later::HangUp(leg, Cause::NORMAL_CLEARING));
+            }
             self.end(leg, Cause::NORMAL_CLEARING, true);
             return;
         }

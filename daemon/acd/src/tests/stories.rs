@@ -446,6 +446,31 @@ fn a_list_is_dialled_to_its_end_with_never_more_calls_than_agents() {
 }
 
 #[test]
+fn while_a_machine_is_left_a_message_its_agent_gets_the_next_call() {
+    let mut manners = patient();
+    manners.ring_us = 2 * SECOND;
+    let mut settings = centre(1, 1);
+    settings.campaigns[0].message = Some("welcome".into());
+    settings.campaigns[0].machine_from_percent = Some(80);
+    let mut world = started(settings, manners);
+    let csv = "number\n0107\n0117\n0127\n".into();
+    let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+    world.api(load).unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    let mut flying_most = 0;
+    for _ in 0..400 {
+        world.run(world.model.now_us + SECOND / 10);
+        let flying = world.model.legs.values().filter_map(|leg| leg.on_person.as_ref());
+        assert!(flying.clone().all(|arm| arm.machine_from_percent == Some(80)));
+        flying_most = flying_most.max(flying.count());
+    }
+    assert!(flying_most > 1, "the agent waited for the machine");
+    let report = world.report();
+    assert_eq!(report["outbound"]["machine"], 3);
+    assert_eq!((&report["outbound"]["abandoned"], &report["unaccounted"]), (&0.into(), &0.into()));
+}
+
+#[test]
 fn a_call_no_route_takes_is_refused_and_counted_at_the_trunk() {
     let mut settings = centre(1, 0);
     settings.routes[0].called_prefix = Some("1".into());

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use call::{
-    CallCommand, CallEvent, Cause, Dial, LegId, Location, Number, OperationId, Refusal, Summary,
+    CallCommand, CallEvent, Cause, Dial, LegId, Location, Meaning, Number, OperationId, Refusal,
+    Summary,
 };
 use dsp::ears::{Answerer, Heard, Listen, Sound};
 use dsp::pipeline::{self, Command, PlayEnd, Score, ToneId, What};
@@ -135,6 +136,8 @@ pub fn settings(spans: usize) -> MediaSettings {
     settings.music = Some("music".into());
     settings.announcement = Some("announce".into());
     settings.safe_harbour = Some("safe_harbour".into());
+    settings.announcements =
+        vec![("no_such_number".into(), Meaning::Vacant), ("off".into(), Meaning::Off)];
     settings.spans = (0..spans).map(|n| SpanSettings::e1(span(n), Side::User)).collect();
     settings.groups = vec![GroupSettings {
         number: Some(Number::unknown("4000")),

@@ -197,7 +197,13 @@ fn an_armed_call_reaches_its_agent_without_a_controller() {
     let mut bench = Bench::new(settings(1));
     let (agent, _) = bench.talker(1);
     let otherwise = Otherwise::SafeHarbour("sorry".into());
-    let on_person = OnPerson { bridge: Some(agent), within_millis: 4000, otherwise };
+    let on_person = OnPerson {
+        bridge: Some(agent),
+        within_millis: 4000,
+        machine_from_percent: None,
+        message: None,
+        otherwise,
+    };
     let dial = Dial { on_person: Some(on_person), ..dial_to("1") };
     let (leg, _, channel) = bench.connected(dial);
     bench.controller(false);

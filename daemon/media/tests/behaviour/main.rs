@@ -2,6 +2,7 @@
 //! the test says; and at the end everything at once, against real interfaces.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod announced;
 mod bench;
 mod calls;
 mod field;

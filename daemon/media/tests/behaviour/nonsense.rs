@@ -45,7 +45,11 @@ fn any_event(rng: &mut Rng, keys: u64) -> Event {
 
 fn any_what(rng: &mut Rng) -> What {
     let token = rng.below(200) as u32;
-    match rng.below(9) {
+    match rng.below(12) {
+        8 => What::Heard(Heard::SpeakNow(rng.below(9000) as u16)),
+        9 => What::Heard(Heard::Print(rng.below(4) as u16)),
+        10 => What::Heard(Heard::AnswerRevised { who: Answerer::Human, score: f32::INFINITY }),
+        11 => What::Heard(Heard::AnswerReason([f32::NAN; dsp::answer::rhythm::FEATURES])),
         0 => What::PlayEnded { token, why: PlayEnd::Finished },
         1 => What::PlayEnded { token, why: PlayEnd::Dtmf },
         2 => What::RecorderOverflow { recorder: rng.below(8) as u16, samples: u32::MAX },

@@ -8,7 +8,13 @@ use crate::bench::*;
 
 fn armed(bridge: Option<LegId>) -> Dial {
     let otherwise = Otherwise::SafeHarbour("sorry".into());
-    let on_person = Some(OnPerson { bridge, within_millis: 4000, otherwise });
+    let on_person = Some(OnPerson {
+        bridge,
+        within_millis: 4000,
+        machine_from_percent: None,
+        message: None,
+        otherwise,
+    });
     Dial { on_person, ..dial_to("5551") }
 }
 

@@ -433,6 +433,11 @@ impl World {
         let on_person = armed.then(|| OnPerson {
             bridge: self.rng.chance(0.7).then(|| self.some_leg_in(LegState::Answered, false)),
             within_millis: 3000,
+            machine_from_percent: None,
+            message: self
+                .rng
+                .chance(0.5)
+                .then(|| call::MachineMessage { prompt: "sorry".into(), wait_millis: 5000 }),
             otherwise: match self.rng.chance(0.5) {
                 true => Otherwise::SafeHarbour("sorry".into()),
                 false => Otherwise::Hangup,
@@ -617,6 +622,13 @@ impl World {
                 }
                 What::Heard(Heard::Dtmf(key))
             }
+            (4, _) if lane.listen.answer && self.rng.chance(0.3) => {
+                What::Heard(Heard::SpeakNow(1000))
+            }
+            (5, _) if lane.listen.answer && self.rng.chance(0.3) => {
+                let who = self.pick(&[Answerer::Human, Answerer::Machine]).unwrap();
+                What::Heard(Heard::AnswerRevised { who, score: 0.5 })
+            }
             (4, _) if lane.listen.answer => {
                 let who = [
                     Answerer::Human,
@@ -629,6 +641,9 @@ impl World {
                 What::Heard(Heard::Answer { who: self.pick(&who).unwrap(), score: 0.5 })
             }
             (5, _) if lane.listen.fax => What::Heard(Heard::Fax(Fax::Ced)),
+            (_, _) if lane.listen.prints && self.rng.chance(0.2) => {
+                What::Heard(Heard::Print(self.rng.below(3) as u16))
+            }
             (_, _) if lane.listen.progress => {
                 let sounds =
                     [Sound::Ringback, Sound::Busy, Sound::Sit, Sound::Music, Sound::CallWaiting];

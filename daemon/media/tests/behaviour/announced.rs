@@ -1,0 +1,161 @@
+//! Announcements of the network before an answer, and what comes after a verdict: its change, a beep, a message.
+
+use call::{
+    CallCommand, CallEvent, Cause, Dial, LegId, MachineMessage, Meaning, OnPerson, Otherwise,
+    Outcome, Verdict,
+};
+use dsp::ears::{Answerer, Heard};
+use dsp::pipeline;
+use signalling::{Event, LegKey};
+use tdm::Channel;
+
+use crate::bench::*;
+
+/// Number of the print that says "no such number", and of the one that says "switched off".
+const VACANT: Heard = Heard::Print(0);
+const OFF: Heard = Heard::Print(1);
+
+fn of_a_list(message: bool) -> Dial {
+    let on_person = OnPerson {
+        bridge: None,
+        within_millis: 8000,
+        machine_from_percent: Some(80),
+        message: message.then(|| MachineMessage { prompt: "welcome".into(), wait_millis: 20_000 }),
+        otherwise: Otherwise::SafeHarbour("sorry".into()),
+    };
+    Dial { on_person: Some(on_person), ..dial_to("5551") }
+}
+
+/// A dialled call to which the network says something: PROGRESS with in-band information.
+fn spoken_to(bench: &mut Bench, dial: Dial) -> (LegId, LegKey, Channel) {
+    let (leg, key, timeslot) = bench.dialled(dial);
+    bench.tell(0, Event::Proceeding { key, timeslot, in_band: false });
+    bench.tell(0, Event::Progress { key, in_band: true, cause: None });
+    (leg, key, at(timeslot.index()))
+}
+
+#[test]
+fn a_recognised_announcement_ends_a_call_of_a_list_at_once_with_its_outcome() {
+    for (print, means, outcome) in
+        [(VACANT, Meaning::Vacant, Outcome::Vacant), (OFF, Meaning::Off, Outcome::NoAnswer)]
+    {
+        let mut bench = Bench::new(settings(1));
+        let (leg, key, channel) = spoken_to(&mut bench, of_a_list(false));
+        assert!(bench.lane(channel).listen.prints);
+        bench.pass(1700);
+        bench.hear(channel, print);
+        let announced = bench.events.iter().find_map(|event| match event {
+            CallEvent::Announced { leg: l, means, .. } if *l == leg => Some(*means),
+            _ => None,
+        });
+        assert_eq!(announced, Some(means));
+        // The exchange agrees with a cause that says nothing.
+        bench.hangs_up(key, Cause::NORMAL_UNSPECIFIED);
+        let summary = bench.summary(leg);
+        assert_eq!(summary.outcome, Some(outcome));
+        assert!(summary.reason.contains(means.word()), "{}", summary.reason);
+        assert!(summary.answered_us.is_none() && summary.cleared_by_us);
+    }
+}
+
+#[test]
+fn an_announcement_for_somebody_who_waits_is_heard_to_its_end() {
+    let mut bench = Bench::new(settings(1));
+    let (agent, _) = bench.talker(1);
+    let dial = Dial { bridge: Some(agent), ..dial_to("5551") };
+    let (leg, key, channel) = spoken_to(&mut bench, dial);
+    bench.hear(channel, VACANT);
+    assert!(!bench.has_ended(leg));
+    assert_eq!(bench.lane(at(1)).source, Some(channel));
+    bench.hangs_up(key, Cause::NORMAL_UNSPECIFIED);
+    assert_eq!(bench.summary(leg).outcome, Some(Outcome::Vacant));
+}
+
+#[test]
+fn an_announcement_in_a_disconnect_is_left_as_soon_as_it_is_known() {
+    let mut bench = Bench::new(settings(1));
+    let (leg, key, channel) = spoken_to(&mut bench, dial_to("5551"));
+    let clearing = theirs(Cause::NORMAL_UNSPECIFIED);
+    bench.tell(0, Event::DisconnectInBand { key, clearing });
+    bench.pass(2000);
+    assert!(!bench.has_ended(leg));
+    bench.hear(channel, OFF);
+    bench.tell(0, Event::Ended { key, timeslot: None, clearing, glare: false });
+    assert_eq!(bench.summary(leg).outcome, Some(Outcome::NoAnswer));
+}
+
+#[test]
+fn a_message_is_left_at_a_machine_in_the_block_in_which_its_beep_ends() {
+    let mut bench = Bench::new(settings(1));
+    let (leg, _, channel) = bench.connected(of_a_list(true));
+    assert_eq!(bench.lane(channel).listen.machine_from_percent, 80);
+    bench.pass(3000);
+    let mut features = [0.0; dsp::answer::rhythm::FEATURES];
+    features[0] = 0.32;
+    bench.hear(channel, Heard::AnswerReason(features));
+    bench.verdict(channel, Answerer::Machine);
+    let named = bench.events.iter().find_map(|event| match event {
+        CallEvent::Verdict { features, .. } => features.get(dsp::answer::rhythm::NAMES[0]).copied(),
+        _ => None,
+    });
+    assert_eq!(named, Some(320));
+    assert!(bench.lane(channel).listen.answer, "it listens on for the beep");
+    bench.pass(2500);
+    assert!(bench.plays(channel).is_empty());
+    bench.hear(channel, Heard::SpeakNow(1400));
+    assert_eq!(bench.plays(channel), ["welcome"]);
+    bench.play_ends(channel, pipeline::PlayEnd::Finished);
+    let summary = bench.summary(leg);
+    assert_eq!((summary.outcome, summary.cause), (Some(Outcome::Machine), Cause(16)));
+    assert!(summary.reason.contains("message left"), "{}", summary.reason);
+}
+
+#[test]
+fn a_machine_that_does_not_beep_in_time_is_released_without_a_message() {
+    let mut bench = Bench::new(settings(1));
+    let (leg, _, channel) = bench.connected(of_a_list(true));
+    bench.verdict(channel, Answerer::Machine);
+    bench.pass(19_999);
+    assert!(!bench.has_ended(leg));
+    bench.pass(1);
+    let summary = bench.summary(leg);
+    assert_eq!(summary.outcome, Some(Outcome::Machine));
+    assert!(!summary.reason.contains("message left"), "{}", summary.reason);
+}
+
+#[test]
+fn a_machine_that_talks_back_is_a_person_after_all_and_hears_the_safe_harbour_prompt() {
+    let mut bench = Bench::new(settings(1));
+    let (leg, _, channel) = bench.connected(of_a_list(true));
+    bench.verdict(channel, Answerer::Machine);
+    bench.hear(channel, Heard::AnswerRevised { who: Answerer::Human, score: 0.1 });
+    let is_revised = |event: &CallEvent| {
+        matches!(event, CallEvent::VerdictRevised { verdict: Verdict::Human, .. })
+    };
+    assert!(bench.events.iter().any(is_revised));
+    assert_eq!(bench.plays(channel), ["sorry"]);
+    bench.hear(channel, Heard::SpeakNow(1000));
+    assert_eq!(bench.plays(channel), ["sorry"], "no message for a person");
+    bench.play_ends(channel, pipeline::PlayEnd::Finished);
+    assert_eq!(bench.summary(leg).outcome, Some(Outcome::Person));
+}
+
+#[test]
+fn after_a_verdict_on_request_its_change_and_the_beep_are_told() {
+    let mut bench = Bench::new(settings(1));
+    let (leg, _, channel) = bench.connected(dial_to("1"));
+    bench.must(CallCommand::Judge { leg, within_millis: 4000 });
+    bench.verdict(channel, Answerer::Human);
+    bench.said();
+    bench.hear(channel, Heard::AnswerRevised { who: Answerer::Machine, score: 0.98 });
+    bench.hear(channel, Heard::SpeakNow(850));
+    assert!(matches!(
+        bench.said()[..],
+        [
+            CallEvent::VerdictRevised { verdict: Verdict::Machine, .. },
+            CallEvent::SpeakNow { hz: 850, acted: false, .. }
+        ]
+    ));
+    bench.pass(30_000);
+    assert!(!bench.lane(channel).listen.answer && !bench.has_ended(leg));
+}
