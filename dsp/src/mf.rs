@@ -65,6 +65,16 @@ const PAIRS: [[usize; 2]; SIGNALS as usize] = [
 ];
 
 impl Mf {
+    /// Every system.
+    pub const ALL: [Self; 3] = [Self::R2Forward, Self::R2Backward, Self::Bell];
+
+    /// The level at which each tone of a signal is sent: −11.5 ± 1 dBm0 in R2 (Q.454), −7 ± 1 in R1 (Q.322).
+    pub const fn level_dbm0(self) -> f32 {
+        match self {
+            Self::R2Forward | Self::R2Backward => -11.5,
+            Self::Bell => -7.0,
+        }
+    }
     /// Its six frequencies in the order in which signals count them.
     pub const fn hz(self) -> [f32; TONES] {
         match self {

@@ -12,6 +12,7 @@ pub use recorder::{RECORDER_RING_MILLIS, Recorded};
 use tdm::{Channel, SampleTime};
 
 use crate::ears::{Heard, Listen};
+use crate::mf::Mf;
 
 /// A prompt in the store, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,8 +27,19 @@ pub struct ToneId(pub u16);
 #[allow(missing_docs)]
 pub enum Piece {
     Prompt(PromptId),
-    Tone { tone: ToneId, millis: u32 },
-    Silence { millis: u32 },
+    Tone {
+        tone: ToneId,
+        millis: u32,
+    },
+    /// A register signal, 1 to 15, at the level of its standard; compelled ones last until the play is stopped.
+    Signal {
+        system: Mf,
+        signal: u8,
+        millis: u32,
+    },
+    Silence {
+        millis: u32,
+    },
 }
 
 /// Pieces one play may have.

@@ -138,6 +138,26 @@ fn voices_noise_and_lone_tones_are_no_keys() {
 }
 
 /// Random keys anywhere inside the standard.
+/// The notes of a chord come one after the other; both tones of a key begin together, and are heard in the same noise.
+#[test]
+fn a_tone_that_comes_to_another_makes_no_key() {
+    for seed in 0..8 {
+        let chord = |alone: u32| {
+            let mut low = tones([687.0, 0.0], [-10.0, -90.0], alone + 48, 200);
+            let mut high = silence(alone);
+            high.extend(tones([1220.0, 0.0], [-15.0, -90.0], 48, 200));
+            low.iter_mut().zip(&high).for_each(|(low, high)| *low += high);
+            low
+        };
+        let mut signal = silence(300);
+        (0..5).for_each(|_| signal.extend(chord(60)));
+        assert_eq!(keys(&with(signal, noise(seed, -21.0))), "", "{seed}");
+        let mut signal = silence(300);
+        (0..5).for_each(|_| signal.extend(chord(0)));
+        assert_eq!(keys(&with(signal, noise(seed, -21.0))), "11111", "{seed}");
+    }
+}
+
 #[test]
 fn random_keys_inside_the_standard_are_all_heard() {
     let mut rng = Rng::from_seed(24);

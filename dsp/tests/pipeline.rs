@@ -6,6 +6,7 @@ use std::sync::Arc;
 use dsp::ears::{EarsSettings, Heard, Listen};
 use dsp::g711;
 use dsp::generate::{Repeat, Step, ToneSpec};
+use dsp::mf::Mf;
 use dsp::pipeline::{
     Command, Event, Library, Piece, Pipeline, PipelineSettings, PlayEnd, PromptId, Recorded, Score,
     ToneId, What,
@@ -126,6 +127,47 @@ fn a_connection_between_laws_is_transcoded_both_ways() {
     assert!(g711::decode(Law::Mu, bench.hears(b)[0]).unsigned_abs() <= 8);
     let heard = i32::from(g711::decode(Law::A, bench.hears(a)[0]));
     assert!((heard - 8000).abs() < 300, "{heard}");
+}
+
+/// A call that speaks R2 switches its receiver on when registers begin, and from one system to another; a compelled
+/// signal lasts until it is stopped.
+#[test]
+fn register_signals_are_played_and_heard_by_the_call_that_asks_for_them() {
+    let mut bench = Bench::new(&[Law::A]);
+    let (sends, hears, deaf) = (channel(0, 1), channel(0, 18), channel(0, 19));
+    for mf in [Mf::R2Forward, Mf::R2Backward, Mf::Bell] {
+        let listen = Listen { mf: Some(mf), ..Listen::default() };
+        bench.command(Command::Listen { on: hears, listen });
+        for signal in [1, 7, 15] {
+            bench.events.clear();
+            let piece = Piece::Signal { system: mf, signal, millis: u32::MAX };
+            bench.play(sends, &[piece], false, false);
+            for milli in 0..160 {
+                if milli == 90 {
+                    bench.command(Command::StopPlay { to: sends });
+                }
+                bench.tick();
+                let octets = bench.hears(sends);
+                [hears, deaf].into_iter().for_each(|to| bench.say(to, octets));
+            }
+            let heard: Vec<(Channel, Heard)> = bench
+                .events
+                .iter()
+                .filter_map(|event| match event.what {
+                    What::Heard(heard) => Some((event.channel, heard)),
+                    _ => None,
+                })
+                .collect();
+            let wanted = [Heard::Mf(signal), Heard::MfEnd(signal)].map(|heard| (hears, heard));
+            assert_eq!(heard, wanted, "{mf:?} {signal}");
+            assert_eq!(bench.play_ends(), [PlayEnd::Stopped]);
+        }
+        bench.command(Command::Listen { on: hears, listen: Listen::default() });
+    }
+    let wrong = Piece::Signal { system: Mf::Bell, signal: 16, millis: 1 };
+    bench.play(sends, &[wrong], false, false);
+    bench.tick();
+    assert_eq!(bench.hears(sends), [Law::A.idle(); 8]);
 }
 
 #[test]

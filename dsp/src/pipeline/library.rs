@@ -8,7 +8,8 @@ use tdm::Law;
 
 use super::{PromptId, ToneId};
 use crate::g711;
-use crate::generate::{Repeat, ToneSource, ToneSpec};
+use crate::generate::{DtmfSource, Repeat, ToneSource, ToneSpec};
+use crate::mf::{Mf, SIGNALS};
 
 /// Prompts and tones a library may hold.
 pub const ENTRIES_MAX: usize = 4096;
@@ -111,6 +112,8 @@ impl std::error::Error for LibraryError {}
 pub struct Library {
     prompts: Vec<Entry>,
     tones: Vec<ToneEntry>,
+    /// The register signals of each system, from 1 on.
+    signals: [Vec<Entry>; Mf::ALL.len()],
     prompt_names: HashMap<String, PromptId>,
     tone_names: HashMap<String, ToneId>,
 }
@@ -144,6 +147,8 @@ impl Library {
             }
             library.tones.push(tone);
         }
+        library.signals =
+            Mf::ALL.map(|mf| (1..=SIGNALS).filter_map(|number| signal(mf, number)).collect());
         Ok(library)
     }
 
@@ -166,6 +171,23 @@ impl Library {
     pub fn tone_octet(&self, id: ToneId, law: Law, at: usize) -> u8 {
         self.tones.get(usize::from(id.0)).and_then(|t| t.octet(law, at)).unwrap_or(law.idle())
     }
+
+    /// The octet of a register signal `at` samples after its start; silence where there is no such signal.
+    pub fn signal_octet(&self, system: Mf, signal: u8, law: Law, at: usize) -> u8 {
+        let index = usize::from(signal.wrapping_sub(1));
+        let entry = self.signals.get(system as usize).and_then(|signals| signals.get(index));
+        let octets = entry.map(|entry| entry.octets(law));
+        let octet = octets.and_then(|octets| octets.get(at.checked_rem(octets.len())?));
+        octet.copied().unwrap_or(law.idle())
+    }
+}
+
+/// A register signal, as much of it as turns round: all tones are whole multiples of 20 Hz.
+fn signal(system: Mf, number: u8) -> Option<Entry> {
+    const TURN_MILLIS: u32 = 50;
+    let mut source = DtmfSource::mf(system, number, TURN_MILLIS, 0, system.level_dbm0())?;
+    let sample = |_| (source.next_sample() * f32::from(i16::MAX)) as i16;
+    Some(Entry::new(&(0..TURN_MILLIS * 8).map(sample).collect::<Vec<_>>()))
 }
 
 fn entry(name: &str, samples: &[i16]) -> Result<Entry, LibraryError> {

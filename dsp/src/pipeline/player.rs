@@ -73,6 +73,13 @@ impl Player {
                 }
                 n
             }
+            Some(Piece::Signal { system, signal, millis }) => {
+                let n = left(millis, self.sample).min(out.len());
+                for (to, sample) in out.iter_mut().take(n).zip(at..) {
+                    *to = library.signal_octet(system, signal, law, sample);
+                }
+                n
+            }
             Some(Piece::Silence { millis }) => {
                 let n = left(millis, self.sample).min(out.len());
                 out.iter_mut().take(n).for_each(|to| *to = law.idle());

@@ -172,8 +172,8 @@ pub struct Plans {
     tones: Vec<Tones>,
     /// Where each of them occurs, tone by tone.
     entries: Vec<Entry>,
-    /// For each stretch of 8 Hz, whether any tone is near: no plan knows a key or most of a voice.
-    known: Vec<bool>,
+    /// For each stretch of 8 Hz, which of [`Plans::tones`] have one that is near: no plan knows a key or most of a voice.
+    near: Vec<core::ops::Range<u16>>,
 }
 
 impl Plans {
@@ -196,12 +196,17 @@ impl Plans {
                 }
             }
         }
-        let is_known = |stretch: usize| {
+        // In the order of their frequency, so that those near a mark stand together.
+        tones.sort_by(|(a, _), (b, _)| a.hz[0].total_cmp(&b.hz[0]));
+        let near = |stretch: usize| {
             let middle = (stretch as f32 + 0.5) * STRETCH_HZ;
             let reach = TOLERANCE_HZ + STRETCH_HZ;
-            tones.iter().any(|(tone, _)| (tone.hz[0] - middle).abs() <= reach)
+            let below = tones.partition_point(|(tone, _)| tone.hz[0] < middle - reach);
+            let to = tones.partition_point(|(tone, _)| tone.hz[0] <= middle + reach);
+            let is_any = below < to;
+            is_any.then(|| (below / TOGETHER) as u16..to.div_ceil(TOGETHER) as u16)
         };
-        plans.known = (0..STRETCHES).map(is_known).collect();
+        plans.near = (0..STRETCHES).map(|stretch| near(stretch).unwrap_or_default()).collect();
         for eight in tones.chunks(TOGETHER) {
             let mut together = Tones::NONE;
             for (at, (tone, entries)) in eight.iter().enumerate() {
@@ -244,12 +249,13 @@ impl Plans {
         let mut votes = Votes::default();
         let Some(first) = marks.first() else { return votes };
         let stretch = (first.hz[0] / STRETCH_HZ) as usize;
-        if !self.known.get(stretch).is_some_and(|&is_known| is_known) {
+        let Some(near) = self.near.get(stretch).filter(|near| !near.is_empty()) else {
             return votes;
-        }
+        };
+        let near = self.tones.get(usize::from(near.start)..usize::from(near.end));
         // A pattern counts once, by the best of its entries.
         let mut best = [0.0_f32; PATTERNS_MAX];
-        for together in &self.tones {
+        for together in near.unwrap_or_default() {
             let may = together.may_be(first);
             if may.iter().fold(0, |any, &may| any | may) == 0 {
                 continue;

@@ -364,6 +364,7 @@ impl Bench {
             pipeline::Piece::Tone { tone: ToneId(n), .. } => {
                 ["ringback", "beep", "busy"][usize::from(*n)].into()
             }
+            pipeline::Piece::Signal { signal, .. } => format!("signal {signal}"),
             pipeline::Piece::Silence { .. } => "-".into(),
         });
         names.collect()
