@@ -501,53 +501,16 @@ fn black_hole(
     Ok(verdict)
 }
 
-/// Calls a second, flat out: ours calling and called, beside libpri against itself over the same wire.
+/// Calls a second, flat out: ours calling and called, beside libpri against itself over the same wire. In turn and
+/// several times: who else is on the machine comes and goes, and the best of each is what it can do.
 fn rate(context: &Context) -> Result<Verdict, Failure> {
-    const CALLS: usize = 4000;
-    let options = "--quiet --hold 0 --ring 0 --outcome 0 --at-once 30";
-    let options: Vec<&str> = options.split(' ').collect();
-    let to_strings = |node: &str| -> Vec<String> {
-        let mut all = vec!["--node", node, "--switch", "euroisdn"];
-        all.extend(&options);
-        all.into_iter().map(str::to_owned).collect()
-    };
-    let (near, far_end) = pair()?;
-    let answering = Peer::spawn(&context.peer, far_end, &to_strings("net"))?;
-    nix::fcntl::fcntl(&near, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
-    let mut calling = Peer::spawn(&context.peer, near, &to_strings("cpe"))?;
-    calling.tell(&format!("place {CALLS}"))?;
-    let started = std::time::Instant::now();
-    let report = loop {
-        calling.tell("report")?;
-        std::thread::sleep(Duration::from_millis(100));
-        calling.listen()?;
-        match calling.report {
-            Some(report) if report.passed + report.failed >= CALLS as u64 => break report,
-            _ if started.elapsed() > Duration::from_secs(60) => return Err("too slow".into()),
-            _ => {}
-        }
-    };
-    drop(answering);
-    let theirs = report.passed as f64 * 1000.0 / report.millis.max(1) as f64;
-
-    let mut ours = [0.0; 2];
-    for (rate, calls_here) in ours.iter_mut().zip([true, false]) {
-        let settings = PriSettings {
-            channels: Timeslots::E1_PRI,
-            guard_millis: 0,
-            ..PriSettings::new(Side::User, Dialect::EURO_ISDN)
-        };
-        let habits = Habits { hold_millis: Some(0), ring_millis: 0, ..STANDING };
-        let mut bench = start(context, "rate", settings, habits, &options)?;
-        match calls_here {
-            true => bench.desk.place(CALLS),
-            false => bench.peer.tell(&format!("place {CALLS}"))?,
-        }
-        bench.run_until(Duration::from_secs(60), |bench| bench.desk.over() >= CALLS)?;
-        let (first, last) = bench.desk.span.ok_or("no calls")?;
-        *rate = bench.desk.passed as f64 * 1e6 / last.micros_since(first).max(1) as f64;
+    const ROUNDS: usize = 6;
+    let [mut theirs, mut called_out, mut called_in] = [0.0_f64; 3];
+    for _ in 0..ROUNDS {
+        theirs = theirs.max(their_rate(context)?);
+        called_out = called_out.max(our_rate(context, true)?);
+        called_in = called_in.max(our_rate(context, false)?);
     }
-    let [called_out, called_in] = ours;
     let ratio = called_out.min(called_in) / theirs;
     let mut verdict = Verdict::default();
     verdict.check(ratio >= 0.7, || format!("the ratio is {ratio:.2}"));
@@ -555,4 +518,51 @@ fn rate(context: &Context) -> Result<Verdict, Failure> {
         "calls a second: ours calling {called_out:.0}, called {called_in:.0}; libpri to libpri {theirs:.0}; ratio {ratio:.2}"
     ));
     Ok(verdict)
+}
+
+/// Calls of one measurement of the rate.
+const RATE_CALLS: usize = 2000;
+const RATE_OPTIONS: [&str; 9] =
+    ["--quiet", "--hold", "0", "--ring", "0", "--outcome", "0", "--at-once", "30"];
+
+fn their_rate(context: &Context) -> Result<f64, Failure> {
+    let options = |node: &str| -> Vec<String> {
+        let mut all = vec!["--node", node, "--switch", "euroisdn"];
+        all.extend(RATE_OPTIONS);
+        all.into_iter().map(str::to_owned).collect()
+    };
+    let (near, far_end) = pair()?;
+    let _answering = Peer::spawn(&context.peer, far_end, &options("net"))?;
+    nix::fcntl::fcntl(&near, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty()))?;
+    let mut calling = Peer::spawn(&context.peer, near, &options("cpe"))?;
+    calling.tell(&format!("place {RATE_CALLS}"))?;
+    let started = std::time::Instant::now();
+    let report = loop {
+        calling.tell("report")?;
+        std::thread::sleep(Duration::from_millis(100));
+        calling.listen()?;
+        match calling.report {
+            Some(report) if report.passed + report.failed >= RATE_CALLS as u64 => break report,
+            _ if started.elapsed() > Duration::from_secs(60) => return Err("too slow".into()),
+            _ => {}
+        }
+    };
+    Ok(report.passed as f64 * 1000.0 / report.millis.max(1) as f64)
+}
+
+fn our_rate(context: &Context, calling: bool) -> Result<f64, Failure> {
+    let settings = PriSettings {
+        channels: Timeslots::E1_PRI,
+        guard_millis: 0,
+        ..PriSettings::new(Side::User, Dialect::EURO_ISDN)
+    };
+    let habits = Habits { hold_millis: Some(0), ring_millis: 0, ..STANDING };
+    let mut bench = start(context, "rate", settings, habits, &RATE_OPTIONS)?;
+    match calling {
+        true => bench.desk.place(RATE_CALLS),
+        false => bench.peer.tell(&format!("place {RATE_CALLS}"))?,
+    }
+    bench.run_until(Duration::from_secs(60), |bench| bench.desk.over() >= RATE_CALLS)?;
+    let (first, last) = bench.desk.span.ok_or("no calls")?;
+    Ok(bench.desk.passed as f64 * 1e6 / last.micros_since(first).max(1) as f64)
 }
