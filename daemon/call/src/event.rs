@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CallId, Cause, Disposition, Diversion, LegId, Location, Meaning, Number, OperationId, Outcome,
+    CallId, Cause, DialAgain, Disposition, Diversion, LegId, Location, Meaning, Number,
+    OperationId, Outcome,
 };
 
 /// Who began a leg.
@@ -165,6 +166,9 @@ pub struct Summary {
     pub location: Location,
     /// Whether we cleared.
     pub cleared_by_us: bool,
+    /// Outbound and not answered: whether it makes sense to dial again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dial_again: Option<DialAgain>,
 }
 
 /// What happened.

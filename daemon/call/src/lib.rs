@@ -3,6 +3,7 @@
 //!
 //! No behaviour beyond the words' own arithmetic; no clock, no I/O.
 
+mod again;
 mod announced;
 mod cause;
 mod command;
@@ -14,6 +15,7 @@ mod outcome;
 mod refusal;
 mod snapshot;
 
+pub use again::DialAgain;
 pub use announced::{Meaning, UnknownMeaning};
 pub use cause::{Cause, Location};
 pub use command::{

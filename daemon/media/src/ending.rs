@@ -1,8 +1,8 @@
 //! How legs end: everything that runs on them is taken off at once, the channel is free when the far end agrees.
 
 use call::{
-    Accepted, CallEvent, Cause, CollectEnd, Direction, Disposition, LegId, Location, PlayEnd,
-    Refusal, Summary,
+    Accepted, CallEvent, Cause, CollectEnd, DialAgain, Direction, Disposition, LegId, Location,
+    PlayEnd, Refusal, Summary,
 };
 use dsp::ears::Listen;
 use dsp::pipeline;
@@ -204,5 +204,8 @@ fn summary(leg: &Leg, group: String, last: Clearing, ended_us: u64) -> Summary {
         cause: clearing.cause,
         location: clearing.location,
         cleared_by_us: !clearing.by_far_end,
+        dial_again: outcome
+            .filter(|_| leg.answered.is_none())
+            .map(|outcome| DialAgain::of_call(outcome, clearing.cause)),
     }
 }

@@ -366,6 +366,7 @@ impl Model {
             cause,
             location: Location::User,
             cleared_by_us: by_us,
+            dial_again: None,
         }));
     }
 

@@ -1,8 +1,8 @@
 //! Calls in and out, the trunk group, collisions, and what becomes of a dialled call.
 
 use call::{
-    CallCommand, CallEvent, Cause, Direction, Disposition, Outcome, Progress, RefusalCode,
-    ToneClass,
+    CallCommand, CallEvent, Cause, DialAgain, Direction, Disposition, Outcome, Progress,
+    RefusalCode, ToneClass,
 };
 use dsp::ears::Sound;
 use media::CallRate;
@@ -139,6 +139,7 @@ fn a_disconnect_with_sound_is_listened_to_until_it_is_classified() {
     bench.hear_sound(at(timeslot.index()), Sound::Busy);
     let summary = bench.summary(leg);
     assert_eq!((summary.outcome, summary.cause), (Some(Outcome::Busy), Cause(31)));
+    assert_eq!(summary.dial_again, Some(DialAgain::Soon));
     assert!(!summary.cleared_by_us);
     assert_eq!(bench.orders(0).last(), Some(&Order::Release { key }));
 }
