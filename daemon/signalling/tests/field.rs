@@ -223,6 +223,25 @@ fn a_call_proves_a_channel_that_failed_and_one_that_was_taken_out_of_service() {
     assert_eq!(outputs(&mut user).0, [(5, None)]);
 }
 
+/// SERVICE of both ends crossed: what is told is what counts, and the last word is the answer to ours.
+#[test]
+fn a_channel_is_as_good_as_the_last_word_of_the_far_end_says_and_as_was_told() {
+    use signalling::ServiceStatus::{InService, OutOfService};
+    let acknowledged = |change| [3, 2, 0x80, 0, 0x07, 1, 1, change, 0x18, 3, 0xA9, 0x83, 0x89];
+    let out = [3, 2, 0, 0, 0x0F, 1, 1, 0xC2, 0x18, 3, 0xA9, 0x83, 0x89];
+    for (status, change) in [(InService, 0xC0), (OutOfService, 0xC2)] {
+        let mut user = engine(PriSettings::new(Side::User, Dialect::NI1));
+        user.order(NOW, Order::Service { timeslot: slot(9), status });
+        user.message(NOW, &out);
+        assert!(!user.may_call(slot(9)));
+        outputs(&mut user);
+        user.message(NOW, &acknowledged(change));
+        let told = outputs(&mut user).1;
+        assert_eq!(told, [Event::Service { timeslot: slot(9), status }]);
+        assert_eq!(user.may_call(slot(9)), status == InService);
+    }
+}
+
 /// A network is active with its CONNECT; what the user says about ALERTING crosses it.
 #[test]
 fn a_status_that_crosses_our_connect_is_answered_with_a_question_and_costs_no_call() {

@@ -12,7 +12,7 @@ use call::{Cause, Number};
 use signalling::pri::Interface;
 use signalling::{
     ChannelNumbers, ChannelWish, Dialect, Event, InterfaceOutput, LegKey, Order, Outgoing, Overlap,
-    PriSettings, ServiceStatus, Side, Timeslots,
+    PriSettings, RestartForm, ServiceStatus, Side, Timeslots,
 };
 use tdm::{Instant, Rng, Timeslot};
 
@@ -162,9 +162,12 @@ impl World {
         };
         let t309_millis = [0, 6000, 90_000][rng.below(3) as usize];
         let logical = dialect == Dialect::QSIG && rng.chance(0.5);
+        let forms = [RestartForm::Interface, RestartForm::List, RestartForm::OneByOne];
+        let restart_form = forms[rng.below(3) as usize];
         let ends = [Side::User, Side::Network].map(|side| {
             let mut settings = PriSettings::new(side, dialect);
             settings.overlap = overlap;
+            settings.restart_form = restart_form;
             settings.timers.t309_millis = t309_millis;
             // Few channels, so that calls meet often.
             let few = settings.channels.iter().take(6).collect();
@@ -283,6 +286,10 @@ impl World {
                 self.order(end, Order::Line { up: true });
             }
             (7..=400, Some(key)) => self.move_on(end, key),
+            (401..=405, _) => {
+                let on = self.rng.chance(0.3);
+                self.order(end, Order::Behind { on });
+            }
             _ => {
                 let timeslot = self.any_channel(end);
                 if self.apps[end].on(timeslot).is_none() {
@@ -347,6 +354,9 @@ impl World {
     fn heal(&mut self) {
         self.weather = Weather::default();
         self.act = None;
+        for end in [0, 1] {
+            self.order(end, Order::Behind { on: false });
+        }
         self.run_seconds(30);
         for end in [0, 1] {
             for key in self.apps[end].legs.keys().copied().collect::<Vec<_>>() {

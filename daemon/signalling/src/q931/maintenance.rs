@@ -125,8 +125,9 @@ impl Engine {
             let status = status.filter(|_| change.is_some_and(|change| change & 0xF8 == 0xC0));
             for timeslot in named.iter() {
                 let asked = self.service_asked.get_mut(timeslot.index()).and_then(Option::take);
+                // Its last word, whatever it said before ours reached it.
                 if let Some(status) = status.or(asked) {
-                    self.tell(Event::Service { timeslot, status });
+                    self.change_service(Timeslots::NONE.with(timeslot, true), status);
                 }
             }
         } else {
