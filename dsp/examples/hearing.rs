@@ -40,7 +40,8 @@ fn main() -> ExitCode {
     for (what, is_music) in [("voices", false), ("music", true)] {
         let tens = 36 * scale;
         let heard = sets::talk_off(seed + 4, tens, is_music);
-        set(&format!("ten seconds of {what}: false keys, fax, tones"), heard.extra, tens, 0);
+        set(&format!("ten seconds of {what}: false keys, fax, tones"), heard.len(), tens, 0);
+        heard.iter().for_each(|heard| println!("    {heard:?}"));
     }
     let pieces = 40 * scale;
     let heard = sets::musics(seed + 5, pieces);

@@ -116,8 +116,9 @@ impl<const W: usize> Default for Spectrum<W> {
         let window = core::array::from_fn(|milli| {
             core::array::from_fn(|pair| {
                 core::array::from_fn(|quarter| {
-                    let n = quarter * QUARTER + milli * SAMPLES + 2 * pair;
-                    [n, n + 1].map(weight)
+                    let millis = QUARTER_MILLIS.wrapping_mul(quarter).wrapping_add(milli);
+                    let n = SAMPLES.wrapping_mul(millis).wrapping_add(pair << 1);
+                    [n, n | 1].map(weight)
                 })
             })
         });

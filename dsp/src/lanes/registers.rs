@@ -33,7 +33,8 @@ pub trait Simd<const W: usize>: Copy {
     /// check where it is called a thousand times a millisecond.
     #[inline(always)]
     fn row(self, row: &[f32; TIMESLOTS], group: usize) -> Self::Register {
-        let lanes = row.as_chunks().0.get(group % const { TIMESLOTS / W });
+        let groups = row.as_chunks().0;
+        let lanes = group.checked_rem(groups.len()).and_then(|group| groups.get(group));
         lanes.map_or(self.zero(), |lanes| self.load(&V(*lanes)))
     }
 }

@@ -118,23 +118,33 @@ pub fn keys_in_noise(seed: u64, keys: usize, snr_db: f32) -> Count {
     dialled.count()
 }
 
+/// Something that was heard in the signal of a seed, and was never sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NeverSent {
+    /// The seed of the signal.
+    pub seed: u64,
+    /// Milliseconds from its beginning.
+    pub at_millis: u64,
+    /// What was heard.
+    pub heard: Heard,
+}
+
 /// Voices or music, ten seconds from each seed: keys, fax tones and tones of the network that were never sent.
-pub fn talk_off(seed: u64, tens_of_seconds: usize, is_music: bool) -> Count {
+pub fn talk_off(seed: u64, tens_of_seconds: usize, is_music: bool) -> Vec<NeverSent> {
     let listen = Listen { dtmf: true, fax: true, progress: true, ..Listen::default() };
-    let mut count = Count { of: tens_of_seconds, ..Count::default() };
+    let mut all = Vec::new();
     for part in 0..tens_of_seconds as u64 {
         let seed = seed.wrapping_mul(1000) + part;
         let signal = if is_music { music(seed, 10_000, -12.0) } else { voice(seed, 10_000) };
-        count.extra += hear(&signal, Law::A, &[], listen)
-            .iter()
-            .filter(|(_, heard)| match heard {
+        let wrong =
+            hear(&signal, Law::A, &[], listen).into_iter().filter(|(_, heard)| match heard {
                 Heard::Dtmf(_) | Heard::Fax(_) => true,
                 Heard::Progress(sound) => !matches!(sound, Sound::Announcement | Sound::Music),
                 _ => false,
-            })
-            .count();
+            });
+        all.extend(wrong.map(|(at_millis, heard)| NeverSent { seed, at_millis, heard }));
     }
-    count
+    all
 }
 
 /// Music from a silent line, at any level and in either law, whose first verdict is another.
