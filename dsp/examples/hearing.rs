@@ -6,6 +6,7 @@ mod signals;
 
 use std::process::ExitCode;
 
+use dsp::ears::Heard;
 use signals::sets::{self, Count};
 
 fn line(what: &str, found: usize, of: usize, limit: usize) -> bool {
@@ -40,7 +41,13 @@ fn main() -> ExitCode {
     for (what, is_music) in [("voices", false), ("music", true)] {
         let tens = 36 * scale;
         let heard = sets::talk_off(seed + 4, tens, is_music);
-        set(&format!("ten seconds of {what}: false keys, fax, tones"), heard.len(), tens, 0);
+        let is_tone = |heard: &&sets::NeverSent| matches!(heard.heard, Heard::Progress(_));
+        let false_tones = heard.iter().filter(is_tone).count();
+        let false_keys = heard.len() - false_tones;
+        set(&format!("ten seconds of {what}: false keys, fax"), false_keys, tens, 0);
+        // A held note is a ring-back now and then: once an hour.
+        let limit = if is_music { tens / 360 } else { 0 };
+        set(&format!("ten seconds of {what}: false tones"), false_tones, tens, limit);
         heard.iter().for_each(|heard| println!("    {heard:?}"));
     }
     let pieces = 40 * scale;
