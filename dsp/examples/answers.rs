@@ -37,9 +37,17 @@ fn listen(
         Listen { answer: true, machine_from_percent, beep: true, fax: true, ..Listen::default() };
     let lanes: Vec<Timeslot> = (0..files.len()).filter_map(Timeslot::new).collect();
     lanes.iter().for_each(|&lane| ears.listen(lane, listen));
-    let millis = tracks.iter().map(|track| track.len() / SAMPLES).max().unwrap_or(0);
+    // One more, so that the longest file has an end as well.
+    let millis = tracks.iter().map(|track| track.len() / SAMPLES + 1).max().unwrap_or(0);
     let mut block = Block::idle(Law::A);
     let mut lines = Vec::new();
+    let mut say = |lane: usize, at: f64, heard| {
+        if let (Some(file), Some((event, value))) = (files.get(lane), words(heard)) {
+            lines.push(format!(
+                "{{\"file\": \"{file}\", \"t_ms\": {at}, \"event\": \"{event}\", \"value\": \"{value}\"}}"
+            ));
+        }
+    };
     for milli in 0..millis {
         block.at = SampleTime::millis(milli as u64);
         for (n, row) in block.octets.iter_mut().enumerate() {
@@ -47,17 +55,17 @@ fn listen(
                 *octet = track.get(milli * SAMPLES + n).copied().unwrap_or(Law::A.idle());
             }
         }
-        ears.hear(&block, &mut |hearing| {
-            let lane = usize::from(hearing.lane);
-            let is_inside = tracks.get(lane).is_some_and(|track| milli < track.len() / SAMPLES);
-            if let (Some(file), Some((event, value))) = (files.get(lane), words(hearing.heard))
-                && is_inside
-            {
-                let at = (hearing.at.as_samples() + 1) as f64 / 8.0;
-                lines.push(format!(
-                    "{{\"file\": \"{file}\", \"t_ms\": {at}, \"event\": \"{event}\", \"value\": \"{value}\"}}"
-                ));
+        for (&lane, track) in lanes.iter().zip(&tracks) {
+            if track.len() / SAMPLES == milli && every == 0 {
+                ears.answer_ends(lane)
+                    .into_iter()
+                    .for_each(|heard| say(lane.index(), milli as f64, heard));
+                ears.listen(lane, Listen::default());
             }
+        }
+        ears.hear(&block, &mut |hearing| {
+            let at = (hearing.at.as_samples() + 1) as f64 / 8.0;
+            say(usize::from(hearing.lane), at, hearing.heard);
         });
         if every > 0 && milli % every == every - 1 {
             for (&lane, track) in lanes.iter().zip(&tracks) {

@@ -14,6 +14,7 @@
 )]
 
 pub mod forest;
+mod phrases;
 pub mod rhythm;
 
 use std::sync::OnceLock;
@@ -46,32 +47,37 @@ impl Models {
     }
 }
 
-/// Looks between two judgements: 80 ms; and when a verdict has fallen, that another may change: 320 ms.
+/// Looks between two judgements: 80 ms, while somebody speaks 240 ms; and when a verdict has fallen, that another may
+/// change: 640 ms.
 const EPOCH_LOOKS: u32 = 10;
-const LATER_LOOKS: u32 = 40;
-/// From this probability on it is a machine, unless the campaign says otherwise.
-const MACHINE: f32 = 0.93;
-const PERCENT_MIN: u8 = 50;
+const SPEAKING_LOOKS: u32 = 30;
+const LATER_LOOKS: u32 = 80;
+/// From this probability on, when nothing more is to come, it is a machine, unless the campaign says otherwise.
+const MACHINE: f32 = 0.65;
+const PERCENT_MIN: u8 = 20;
+/// While it speaks, more is to come that may tell: what may still be a person must then be so many times less probable.
+const SPEAKING: f32 = 12.0;
 /// Below this probability of a machine a pause is a person's who waits.
 const PERSON: f32 = 0.05;
-/// Below this share of a machine's limit it is a person when nothing more is waited for; above, nobody can tell.
-const UNSURE: f32 = 0.75;
-/// From this probability on nobody speaks.
+/// From this probability on nobody speaks; and from this one on it is not sure that it was a person who did.
 const NOBODY: f32 = 0.5;
+const UNSURE: f32 = 0.3;
 /// Who answers speaks up before: what begins later is looked at as closely as what follows a noise.
 const LATE_MILLIS: u32 = 2500;
 /// From this one on nobody at all: no machine either.
 const NOBODY_AT_ALL: f32 = 0.97;
 /// And already from this one on no person, when there were sounds before that were neither speech nor tone.
-const NOBODY_IN_NOISE: f32 = 0.1;
+const NOBODY_IN_NOISE: f32 = 0.05;
 /// Less speech than this is no machine's, while it goes on.
 const SPOKE_MIN_MILLIS: u32 = 1500;
 /// Looks wait here until it is sure that no tone began in them: what a tone takes to be known as one.
 const DELAY: usize = 12;
 /// Nobody is taken for a person before it was quiet for so long, nor after a tone that may become a beep, which is
 /// heard to its end, up to so long.
-const WAITS_MIN_MILLIS: u32 = 400;
+const WAITS_MIN_MILLIS: u32 = 560;
 const HOLD_MILLIS: u32 = 2100;
+/// What lies far below the voice is quiet as well, and this much later it is counted as such.
+const FAR_BELOW_MILLIS: u32 = 200;
 /// After more speech than a hello somebody may take a breath.
 const HELLO_MAX_MILLIS: u32 = 1400;
 const BREATH_MILLIS: u32 = 1200;
@@ -122,7 +128,7 @@ pub struct Judged {
 #[derive(Clone, Debug)]
 pub struct Answer {
     models: &'static Models,
-    /// The probability from which it is a machine; above 1 nothing is judged.
+    /// The probability from which it is a machine when nothing more is to come; above 1 nothing is judged.
     machine_from: f32,
     rhythm: Rhythm,
     /// The latest look with sound, whatever it becomes.
@@ -217,38 +223,43 @@ impl Answer {
         if self.rhythm.first_millis.is_none() {
             return if is_late { self.nobody() } else { None };
         }
-        let every = if self.verdict.is_some() { LATER_LOOKS } else { EPOCH_LOOKS };
+        let quiet = self.waited_millis(at_millis);
+        let every = match self.verdict {
+            Some(_) => LATER_LOOKS,
+            None if quiet < WAITS_MIN_MILLIS => SPEAKING_LOOKS,
+            None => EPOCH_LOOKS,
+        };
         if !self.looks.is_multiple_of(every) {
             return None;
         }
-        let quiet = self.quiet_millis(at_millis);
-        let spoke = self.rhythm.span_millis();
+        let spoke = self.rhythm.span_millis().min(self.rhythm.phrases.span_millis());
         if quiet < WAITS_MIN_MILLIS && spoke < SPOKE_MIN_MILLIS {
             return None;
         }
-        let features = self.rhythm.features(at_millis, quiet);
+        let features = self.rhythm.features(at_millis, self.quiet_millis(at_millis));
         self.machine = self.models.machine.probability(&features);
         let is_held = is_steady && quiet < WAITS_MAX_MILLIS.saturating_add(HOLD_MILLIS);
         let since = at_millis.saturating_sub(self.rhythm.first_millis.unwrap_or(at_millis));
         let is_out_of_time = since >= JUDGES_WITHIN_MILLIS;
         let speaks_on = is_out_of_time && quiet < WAITS_MIN_MILLIS && self.machine >= 0.5;
-        let has_waited = (quiet >= WAITS_MAX_MILLIS || is_out_of_time) && !is_held;
-        let is_machine = self.machine >= self.machine_from || speaks_on;
+        let is_over = quiet >= WAITS_MAX_MILLIS || is_out_of_time && quiet >= WAITS_MIN_MILLIS;
+        let has_waited = is_over && !is_held;
+        let is_machine = self.machine >= self.limit(has_waited) || speaks_on;
         let wait = if spoke <= HELLO_MAX_MILLIS { WAITS_MIN_MILLIS } else { BREATH_MILLIS };
         let is_person = quiet >= wait && !is_held && self.machine < PERSON;
         let who = match (is_machine, is_person, has_waited) {
             (true, _, _) => Answerer::Machine,
-            (_, true, _) => Answerer::Human,
-            (_, _, true) if self.machine < UNSURE * self.machine_from => Answerer::Human,
-            (_, _, true) => Answerer::NotSure,
+            (_, true, _) | (_, _, true) => Answerer::Human,
             _ if is_late && self.verdict.is_none() => return self.still_no_speech(&features),
             _ => return None,
         };
         if self.verdict == Some(who) {
             return None;
         }
-        if self.speaks(&features, who) {
-            return self.say(who, self.machine);
+        match self.sure(&features, who) {
+            Some(Answerer::NotSure) if !has_waited => return None,
+            Some(who) => return self.say(who, self.machine),
+            None => {}
         }
         if quiet >= FORGETS_MILLIS && !is_held {
             self.was_no_speech();
@@ -256,30 +267,74 @@ impl Answer {
         if is_late { self.nobody() } else { None }
     }
 
+    /// The probability from which it is a machine, when nothing more is to come or while it speaks.
+    fn limit(&self, is_over: bool) -> f32 {
+        if is_over { self.machine_from } else { 1.0 - (1.0 - self.machine_from) / SPEAKING }
+    }
+
     /// Something sounds on when a verdict is due: no speech, or else more is waited for.
     fn still_no_speech(&mut self, features: &[f32; FEATURES]) -> Option<Judged> {
-        if self.speaks(features, Answerer::Machine) {
+        if self.sure(features, Answerer::Machine).is_some() {
             return None;
         }
         self.was_no_speech();
         self.nobody()
     }
 
-    /// Whether it is speech enough for this verdict. Music that is called a machine harms nobody.
-    fn speaks(&self, features: &[f32; FEATURES], who: Answerer) -> bool {
+    /// What is left of a verdict when it is asked whether that was speech at all: the verdict, that it is not sure, or
+    /// nothing. Music that is called a machine harms nobody.
+    fn sure(&self, features: &[f32; FEATURES], who: Answerer) -> Option<Answerer> {
+        if !self.is_speech() {
+            return None;
+        }
         let is_late = self.rhythm.first_millis.is_some_and(|first| first >= LATE_MILLIS);
         let is_noisy = is_late || self.unknown_millis >= UNKNOWN_MILLIS;
-        let limit = match who {
-            Answerer::Human if is_noisy => NOBODY_IN_NOISE,
-            Answerer::Human => NOBODY,
-            _ => NOBODY_AT_ALL,
+        let unsure_from = if is_noisy { NOBODY_IN_NOISE } else { UNSURE };
+        let nobody = self.models.nobody.probability(features);
+        match who {
+            Answerer::Human if nobody >= NOBODY => None,
+            Answerer::Human if nobody >= unsure_from => Some(Answerer::NotSure),
+            _ if nobody >= NOBODY_AT_ALL => None,
+            who => Some(who),
+        }
+    }
+
+    /// The call is over: who it was, if somebody spoke and no verdict has fallen yet. Who hangs up on a quiet line
+    /// after a word was a person; who hangs up in the middle of one, nobody knows.
+    pub fn ends(&mut self, at_millis: u32) -> Option<Judged> {
+        if self.machine_from > 1.0 || self.verdict.is_some() {
+            return None;
+        }
+        self.rhythm.first_millis?;
+        let features = self.rhythm.features(at_millis, self.quiet_millis(at_millis));
+        self.machine = self.models.machine.probability(&features);
+        let is_over = self.waited_millis(at_millis) >= WAITS_MIN_MILLIS;
+        let who = match (self.machine >= self.limit(is_over), is_over) {
+            (true, _) => Answerer::Machine,
+            (_, true) => Answerer::Human,
+            _ => Answerer::NotSure,
         };
-        self.is_speech() && self.models.nobody.probability(features) < limit
+        let who = self.sure(&features, who)?;
+        self.say(who, self.machine)
+    }
+
+    /// The probability that who speaks is a machine, as of now: what may be shown before a verdict has fallen.
+    /// `None` before anybody has said more than a word.
+    pub fn provisional(&self, at_millis: u32) -> Option<f32> {
+        let is_word = self.rhythm.voiced_millis() >= VOICED_MIN_MILLIS && self.is_speech();
+        let features = self.features(at_millis).filter(|_| is_word)?;
+        Some(self.models.machine.probability(&features))
     }
 
     /// How long nothing has sounded.
     fn quiet_millis(&self, at_millis: u32) -> u32 {
         at_millis.saturating_sub(self.rhythm.last_millis.max(self.sounded_millis))
+    }
+
+    /// How long nobody has spoken, whatever the line does.
+    fn waited_millis(&self, at_millis: u32) -> u32 {
+        let below = self.rhythm.phrases.quiet_millis(at_millis);
+        self.quiet_millis(at_millis).max(below.saturating_sub(FAR_BELOW_MILLIS))
     }
 
     /// What was said so far, in the order of [`rhythm::NAMES`]; `None` before anything was.
@@ -316,13 +371,23 @@ impl Answer {
 
     /// A beep was heard. `None` when it changes nothing, or nobody has spoken before it.
     pub fn beep(&mut self, tone: &Tone) -> Option<Judged> {
-        let spoke = self.rhythm.voiced_millis() >= VOICED_BEFORE_BEEP_MILLIS && self.is_speech();
-        if spoke && tone.millis() >= BEEP_MILLIS { self.say(Answerer::Machine, 0.99) } else { None }
+        if self.has_spoken() && tone.millis() >= BEEP_MILLIS {
+            self.say(Answerer::Machine, 0.99)
+        } else {
+            None
+        }
     }
-    /// A fax was heard. `None` when that is known already.
+    /// A fax was heard. `None` when that is known already. A single tone of 1,100 Hz after words is a machine's beep: a
+    /// fax that calls says nothing before its CNG.
     pub fn fax(&mut self, fax: Fax) -> Option<Judged> {
-        let _ = fax;
+        if fax == Fax::Cng && self.has_spoken() {
+            return self.say(Answerer::Machine, 0.99);
+        }
         self.say(Answerer::Fax, 1.0)
+    }
+    /// Whether somebody has spoken long enough for a beep to be the end of a greeting.
+    fn has_spoken(&self) -> bool {
+        self.rhythm.voiced_millis() >= VOICED_BEFORE_BEEP_MILLIS && self.is_speech()
     }
     /// Whether a machine waits for a message after this beep.
     pub fn is_machine(&self) -> bool {

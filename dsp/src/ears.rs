@@ -40,8 +40,9 @@ pub struct Listen {
     pub progress: bool,
     /// Person or machine, from the moment it is switched on (that is CONNECT).
     pub answer: bool,
-    /// Percent of probability from which an answer is a machine's, 50 to 99: the trade between people who are lost
-    /// and machines that pass. 0 is the default, 93. From 100 on nothing is judged, only listened to.
+    /// Percent of probability from which an answer is a machine's when nothing more is to come, 20 to 99: the trade
+    /// between people who are lost and machines that pass. 0 is the default, 65. From 100 on nothing is judged, only
+    /// listened to.
     pub machine_from_percent: u8,
     /// Fax tones.
     pub fax: bool,
@@ -452,6 +453,19 @@ impl Ears {
     pub fn answer_features(&self, lane: Timeslot) -> Option<[f32; FEATURES]> {
         let lane = self.lanes.get(lane.index()).filter(|lane| lane.listen.answer)?;
         lane.answer.features(lane.answer_millis)
+    }
+
+    /// The probability that who answered on a lane is a machine, as of now: provisional, and free to change until the
+    /// verdict falls. `None` before anybody has said a word, or where nobody listens for the answer.
+    pub fn answer_provisional(&self, lane: Timeslot) -> Option<f32> {
+        let lane = self.lanes.get(lane.index()).filter(|lane| lane.listen.answer)?;
+        lane.answer.provisional(lane.answer_millis)
+    }
+
+    /// The call on a lane is over: the verdict on who answered it, if somebody spoke and none has fallen yet.
+    pub fn answer_ends(&mut self, lane: Timeslot) -> Option<Heard> {
+        let lane = self.lanes.get_mut(lane.index()).filter(|lane| lane.listen.answer)?;
+        lane.answer.ends(lane.answer_millis).map(Heard::judged)
     }
 
     /// Hears a millisecond; says what became true in it.

@@ -2,11 +2,12 @@
 
 mod signals;
 
-use dsp::ears::{Answerer, Heard, Listen};
+use dsp::ears::{Answerer, Ears, EarsSettings, Heard, Listen};
+use dsp::g711;
 use dsp::generate::ToneSpec;
 use dsp::zones::Zone;
 use signals::{Signal, hear, noise, played, silence, tones, voice, with};
-use tdm::Law;
+use tdm::{Block, Law, SAMPLES, SampleTime, Timeslot};
 
 fn answer(signal: &Signal) -> Option<(u64, Answerer)> {
     let listen = Listen { answer: true, ..Listen::default() };
@@ -101,4 +102,87 @@ fn a_breath_between_two_sentences_makes_no_person() {
         let found = answer(&signal);
         assert_eq!(found.map(|(_, who)| who), Some(Answerer::Machine), "seed {seed}: {found:?}");
     }
+}
+
+/// Ears that have heard this, and what they said of who answered.
+fn heard(signal: &Signal) -> (Ears, Timeslot, Option<Answerer>) {
+    let mut ears = Ears::new(EarsSettings { law: Law::A, ..EarsSettings::default() });
+    let lane = Timeslot::new(5).unwrap();
+    ears.listen(lane, Listen { answer: true, ..Listen::default() });
+    let (mut block, mut verdict) = (Block::idle(Law::A), None);
+    for (milli, samples) in signal.chunks_exact(SAMPLES).enumerate() {
+        block.at = SampleTime::millis(milli as u64);
+        block.set_timeslot(lane, std::array::from_fn(|n| g711::encode_f32(Law::A, samples[n])));
+        ears.hear(&block, &mut |hearing| {
+            if let Heard::Answer { who, .. } = hearing.heard {
+                verdict = verdict.or(Some(who));
+            }
+        });
+    }
+    (ears, lane, verdict)
+}
+
+/// Who says a firm's name and hangs up when nobody answers was no machine, though no verdict had fallen.
+#[test]
+fn who_hangs_up_after_a_word_was_a_person_and_who_said_nothing_was_nobody() {
+    let mut persons = 0;
+    for seed in 0..8 {
+        let (mut ears, lane, verdict) = heard(&said(seed, 2600, 1100));
+        assert_eq!(verdict, None, "seed {seed}");
+        let end = ears.answer_ends(lane);
+        let Some(Heard::Answer { who, .. }) = end else { panic!("seed {seed}: {end:?}") };
+        assert_ne!(who, Answerer::Machine, "seed {seed}");
+        persons += usize::from(who == Answerer::Human);
+        assert_eq!(ears.answer_ends(lane), None, "seed {seed}: a verdict falls once");
+    }
+    assert!(persons >= 6, "{persons} of 8");
+    let (mut ears, lane, verdict) = heard(&with(silence(1500), noise(3, -50.0)));
+    assert_eq!((verdict, ears.answer_ends(lane)), (None, None));
+}
+
+/// Long before the verdict falls it can be seen where it tends to; a hello tends elsewhere.
+#[test]
+fn who_has_spoken_for_three_seconds_is_provisionally_a_machine() {
+    for seed in 0..8 {
+        let (ears, lane, verdict) = heard(&said(seed, 3000, 10));
+        let speaks_on = ears.answer_provisional(lane).unwrap();
+        assert_eq!(verdict, None, "seed {seed}");
+        let (ears, lane, _) = heard(&said(seed, 700, 400));
+        let hello = ears.answer_provisional(lane);
+        assert!(speaks_on > 0.5, "seed {seed}: {speaks_on}");
+        assert!(hello.is_none_or(|hello| hello < 0.4), "seed {seed}: {hello:?}");
+    }
+    let (ears, lane, _) = heard(&silence(1000));
+    assert_eq!(ears.answer_provisional(lane), None);
+}
+
+/// CNG is 1,100 Hz for half a second; so is many a beep, but that comes after words.
+#[test]
+fn a_tone_of_a_calling_fax_after_words_is_a_machines_beep() {
+    let cng = tones([1100.0, 0.0], [-12.0, -200.0], 500, 3000);
+    for seed in 0..4 {
+        let mut signal = said(seed, 2600, 500);
+        signal.extend(&cng);
+        let found = answer(&signal);
+        assert_eq!(found.map(|(_, who)| who), Some(Answerer::Machine), "seed {seed}: {found:?}");
+    }
+    let mut fax = silence(900);
+    fax.extend(&cng);
+    assert_eq!(answer(&fax).map(|(_, who)| who), Some(Answerer::Fax));
+}
+
+/// Somebody says hello and waits; a line that crackles far below the voice does not keep the verdict back.
+#[test]
+fn a_line_that_crackles_far_below_the_voice_does_not_hold_up_the_verdict() {
+    let (mut crackle, mut in_time) = (noise(9, -46.0), 0);
+    for seed in 0..8 {
+        let mut signal = said(seed, 700, 4000);
+        for (n, sample) in signal.iter_mut().enumerate().skip(1300 * 8) {
+            let is_crackling = n / 8 % 300 < 60;
+            *sample += if is_crackling { crackle() } else { 0.0 };
+        }
+        let found = answer(&signal);
+        in_time += usize::from(found.is_some_and(|(at, _)| at < 1200 + 2400));
+    }
+    assert!(in_time >= 6, "{in_time} of 8");
 }

@@ -233,8 +233,9 @@ fn a_short_hello_is_a_person_within_0_8_s() {
         signal.extend(silence(5000));
         let (at, who) = answer(&with(signal, noise(seed, -50.0))).unwrap();
         assert_ne!(who, Answerer::Machine, "seed {seed}");
-        assert!(who != Answerer::Human || at < 500 + 700 + 850, "seed {seed}: {at}");
-        persons += usize::from(who == Answerer::Human);
+        // Where it may have been no voice the longest wait is waited.
+        assert!(who != Answerer::Human || at < 500 + 700 + 2100, "seed {seed}: {at}");
+        persons += usize::from(who == Answerer::Human && at < 500 + 700 + 850);
     }
     assert!(persons >= 12, "{persons} of 20");
 }

@@ -495,7 +495,7 @@ def through_gsm(x):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--split", required=True, choices=["train", "held"])
+    ap.add_argument("--split", required=True, choices=["train", "held", "fresh"])
     ap.add_argument("--out", required=True)
     ap.add_argument("--count", type=int, default=200, help="files of a main class")
     ap.add_argument("--real")

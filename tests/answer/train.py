@@ -20,9 +20,18 @@ NAMES = ["onset_ms", "since_ms", "quiet_ms", "span_ms", "first_burst_ms", "this_
          "first_gap_ms", "latest_gap_ms", "longest_gap_ms", "mean_gap_ms", "sounding_ms", "sounding_share",
          "voiced_share", "level_moves_db", "peak_over_mean_db", "over_floor_db", "burst_level_change_db", "end_level_db",
          "syllables", "syllables_a_second", "since_syllable_ms", "hz_mean", "hz_moves", "low_share_mean",
-         "low_share_moves", "peak_share_mean", "still_share", "tone_share", "floor_db", "end_hz_change"]
+         "low_share_moves", "peak_share_mean", "still_share", "tone_share", "floor_db", "end_hz_change", "phrases", "stops",
+         "phrases_span_ms", "loud_ms", "first_phrase_ms", "this_phrase_ms", "longest_phrase_ms", "latest_pause_ms",
+         "longest_pause_ms", "since_loud_ms"]
 # More speech is more of a machine, whatever else.
-MONOTONE = {"span_ms": 1, "longest_burst_ms": 1, "sounding_ms": 1, "syllables": 1}
+MONOTONE = {"span_ms": 1, "longest_burst_ms": 1, "sounding_ms": 1, "syllables": 1, "phrases_span_ms": 1, "loud_ms": 1,
+            "longest_phrase_ms": 1}
+# When a sound begins and how loud the line is says of a corpus what it is, of a call nothing.
+NOT_FOR_NOBODY = {"onset_ms", "floor_db"}
+# Asked only when a verdict is due, so it may be larger.
+NOBODY_TREES = 200
+# The limit that is shipped, while it speaks and when nothing more is to come: `limit` of `dsp/src/answer.rs`.
+SHIPPED, SPEAKING = .65, 12
 # What a file of a class counts: in a field of calls half are machines, and of five people one answers at length.
 SHARES = {"short": .35, "long": .15, "human_short": .35, "human_long": .15, "machine_beep": .25, "machine": .25,
           "machine_nobeep": .25}
@@ -74,7 +83,7 @@ def epochs(rows):
     return here, y, weights
 
 
-def nobodys(args):
+def nobodys(args, columns):
     """The model of whether nobody speaks, from the corpus and those of noise and tones."""
     xs, ys, ws = [], [], []
     for folder in [args.corpus, *args.noises]:
@@ -84,13 +93,13 @@ def nobodys(args):
         starts = np.array([i["speech_start_ms"] or 0 for i in items])
         here = (nobody | speech)[of] & (at > starts[of] + 150)
         count = np.bincount(of[here], minlength=len(items))
-        xs.append(x[here])
+        xs.append(x[here][:, columns])
         ys.append(nobody[of][here])
         # Each file counts once, however long it is.
         ws.append(1 / count[of[here]])
     x, y, w = np.concatenate(xs), np.concatenate(ys), np.concatenate(ws)
     w = np.where(y, w / w[y].sum(), w / w[~y].sum()) * len(y) / 2
-    return fit(x, y, w, None, args.trees, args.leaves)
+    return fit(x, y, w, None, NOBODY_TREES, args.leaves)
 
 
 def main():
@@ -100,43 +109,55 @@ def main():
     ap.add_argument("--check", nargs="*", default=[])
     ap.add_argument("--listen", required=True)
     ap.add_argument("--out", required=True)
-    ap.add_argument("--trees", type=int, default=60)
+    ap.add_argument("--trees", type=int, default=80)
     ap.add_argument("--leaves", type=int, default=16)
     args = ap.parse_args()
     rows = rows_of(args.corpus, args.listen)
     x, of, at, items = rows
     here, y, weights = epochs(rows)
     columns = list(range(len(NAMES)))
+    others = [k for k in columns if NAMES[k] not in NOT_FOR_NOBODY]
     machine = fit(x[here], y[here], weights[here] * here.sum() / weights[here].sum(), NAMES, args.trees, args.leaves)
-    nobody = nobodys(args)
+    nobody = nobodys(args, others)
     head = "# Written by tests/answer/train.py; see dsp/src/answer/forest.rs for what the lines mean.\n"
-    open(args.out, "w").write(head + written("machine", machine, columns) + written("nobody", nobody, columns))
+    open(args.out, "w").write(head + written("machine", machine, columns) + written("nobody", nobody, others))
     gain = machine.feature_importance("gain")
     print("machine:", ", ".join(f"{NAMES[columns[k]]} {gain[k] / gain.sum():.2f}" for k in np.argsort(-gain)[:14]))
-    for folder in [args.corpus, *args.check]:
+    for folder in args.check:
         print(folder)
         r = rows_of(folder, args.listen)
-        curve(r, machine.predict(r[0]), nobody.predict(r[0]))
+        curve(r, machine.predict(r[0]))
 
 
-def verdicts(rows, p, machine_from, person=.05, waits=400, waits_max=1900, speaks_max=8000):
+def verdicts(rows, p, limit, person=.05, waits=560, hello=1400, breath=1200, waits_max=1900, judges_within=7000):
     """What the judge of `dsp/src/answer.rs` says of speech: class → (verdict, ms after speech began, after it ended)."""
     x, of, at, items = rows
-    quiet, span = x[:, NAMES.index("quiet_ms")], x[:, NAMES.index("span_ms")]
-    waited = quiet >= waits_max
+    quiet, span, since, below, loud = (x[:, NAMES.index(n)] for n in ("quiet_ms", "span_ms", "since_ms", "since_loud_ms",
+                                                                     "phrases_span_ms"))
+    quiet, span = np.maximum(quiet, below - 200), np.minimum(span, loud)
     said = np.zeros(len(p), int)
-    said[waited] = np.where(p[waited] < .75 * machine_from, HUMAN, NOT_SURE)
-    said[(quiet >= waits) & (p < person)] = HUMAN
-    said[(p >= machine_from) | (span >= speaks_max)] = MACHINE
+    late = since >= judges_within
+    over = (quiet >= waits_max) | (late & (quiet >= waits))
+    said[over] = np.where(p[over] < limit, HUMAN, MACHINE)
+    said[(quiet >= np.where(span <= hello, waits, breath)) & (p < person)] = HUMAN
+    said[(p >= 1 - (1 - limit) / SPEAKING) | (late & (quiet < waits) & (p >= .5))] = MACHINE
+    said[(quiet < waits) & (span < 1500)] = 0
     said_at = np.where(said > 0)[0]
     numbers, first = np.unique(of[said_at], return_index=True)
     firsts = dict(zip(numbers, said_at[first]))
+    lasts = dict(zip(of, range(len(of))))
     out = {}
     for n, i in enumerate(items):
         if i["expect"] not in ("human", "machine"):
             continue
         k = firsts.get(n)
-        who, when = (said[k], at[k]) if k is not None else (NOT_SURE, np.inf)
+        if k is not None:
+            who, when = said[k], at[k]
+        elif n in lasts:
+            # The call is over before a verdict fell.
+            who, when = (HUMAN if p[lasts[n]] < limit else MACHINE), i["dur_ms"]
+        else:
+            who, when = NOT_SURE, np.inf
         for e in i["events"]:
             if e["event"] == "beep" and when > e["t_ms"]:
                 who, when = MACHINE, e["end_ms"] + 60
@@ -154,20 +175,20 @@ def interval(hits, n):
     return f"{100 * share:.1f} ({100 * (middle - reach) / (1 + z * z / n):.1f} to {100 * (middle + reach) / (1 + z * z / n):.1f})"
 
 
-def curve(rows, p, nobody):
+def curve(rows, p):
     """The trade between lost people and passed machines, a line for each operating point."""
     x, of, at, items = rows
     since = x[:, NAMES.index("since_ms")]
     early = (since >= 2900) & (since < 3000) & np.array([i["expect"] == "machine" for i in items])[of]
     print(f"  machines at 3 s of their call, probability over 0.5: {100 * np.mean(p[early] > .5):.1f} of {early.sum()}")
-    for machine_from in (.7, .8, .85, .9, .93, .95, .97):
-        out = verdicts(rows, p, machine_from)
+    for limit in (.3, .4, .5, .6, SHIPPED, .7, .8, .9):
+        out = verdicts(rows, p, limit)
         of_class = lambda part, who: [np.sum([v[0] == who for c in out if part in c for v in out[c]]), sum(len(out[c]) for c in out if part in c)]
         share = lambda part, who: of_class(part, who)[0] / of_class(part, who)[1]
         wait = np.nanmedian([v[2] for c in out if "short" in c for v in out[c] if v[0] == HUMAN])
         lost = .8 * share("short", MACHINE) + .2 * share("long", MACHINE)
         mix = .4 * share("short", HUMAN) + .1 * share("long", HUMAN) + .5 * share("machine", MACHINE)
-        print(f"  {machine_from:.2f}: mix {100 * mix:.1f}, lost {100 * lost:.1f}, short {interval(*of_class('short', HUMAN))} after {wait:.0f} ms,"
+        print(f"  {limit:.2f}: mix {100 * mix:.1f}, lost {100 * lost:.1f}, short {interval(*of_class('short', HUMAN))} after {wait:.0f} ms,"
               f" long {interval(*of_class('long', HUMAN))}, machine {interval(*of_class('machine', MACHINE))}")
 
 

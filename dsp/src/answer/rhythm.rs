@@ -10,11 +10,15 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::phrases::Phrases;
 use crate::spectrum::HOP_MILLIS;
 use crate::voice::Activity;
 
 /// How many numbers the model sees.
-pub const FEATURES: usize = 32;
+pub const FEATURES: usize = OWN + PHRASES;
+/// Those of bursts, levels and spectra, and those of phrases.
+const OWN: usize = 32;
+const PHRASES: usize = 10;
 /// Their names, in their order; milliseconds, dB, Hz or shares as the name says.
 pub const NAMES: [&str; FEATURES] = [
     "onset_ms",
@@ -49,6 +53,16 @@ pub const NAMES: [&str; FEATURES] = [
     "tone_share",
     "floor_db",
     "end_hz_change",
+    "phrases",
+    "stops",
+    "phrases_span_ms",
+    "loud_ms",
+    "first_phrase_ms",
+    "this_phrase_ms",
+    "longest_phrase_ms",
+    "latest_pause_ms",
+    "longest_pause_ms",
+    "since_loud_ms",
 ];
 
 /// Quiet that parts two bursts of speech: longer than the closure of a plosive, shorter than a comma.
@@ -141,6 +155,8 @@ pub struct Rhythm {
     is_rising: bool,
     turn_db: f32,
     syllable_millis: u32,
+    /// The same by the voice's own level.
+    pub phrases: Phrases,
 }
 
 impl Rhythm {
@@ -199,6 +215,7 @@ impl Rhythm {
     fn syllable(&mut self, at_millis: u32, level_db: f32) {
         let db = followed(self.followed_db, level_db, LEVEL_SHARE, self.level.count - 1.0);
         self.followed_db = db;
+        self.phrases.take(at_millis, db);
         self.end_db = followed(self.end_db, level_db, END_SHARE, self.level.count - 1.0);
         if self.level.count <= 1.0 {
             (self.peak_db, self.turn_db, self.is_rising) = (level_db, db, true);
@@ -262,7 +279,7 @@ impl Rhythm {
         let span = self.span_millis();
         let first_burst = if self.gaps == 0 { span } else { self.first_burst_millis };
         let sounding = self.sounding_millis();
-        [
+        let own: [f32; OWN] = [
             ms(first),
             ms(at_millis.saturating_sub(first)),
             ms(quiet_millis),
@@ -295,7 +312,11 @@ impl Rhythm {
             self.tone_share(),
             self.floor_db,
             self.end_hz - self.hz.mean(),
-        ]
+        ];
+        let mut features = [0.0; FEATURES];
+        let all = own.into_iter().chain(self.phrases.features(at_millis));
+        features.iter_mut().zip(all).for_each(|(feature, of)| *feature = of);
+        features
     }
 }
 
@@ -307,4 +328,3 @@ fn followed(of: f32, x: f32, share: f32, before: f32) -> f32 {
 fn db(power: f32) -> f32 {
     10.0 * power.clamp(1e-9, 1.0).log10()
 }
-
