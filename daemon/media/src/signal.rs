@@ -25,8 +25,8 @@ impl Media {
                 self.trouble(span, Trouble::RestartUnanswered, false);
                 self.incoming(span, incoming);
             }
-            Event::Refused { called, calling, cause } => {
-                self.refused_by_engine(span, called, calling, cause);
+            Event::Refused { timeslot, called, calling, cause } => {
+                self.refused_by_engine(span, timeslot, called, calling, cause);
             }
             Event::Failed { key, why } => self.engine_gave_up(span, key, why),
             Event::RestartUnanswered { .. } => {

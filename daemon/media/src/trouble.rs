@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use call::{CallEvent, Cause, LegId, Number};
 use signalling::{Failure, LegKey};
+use tdm::Timeslot;
 
 use crate::machine::Media;
 use crate::trunk::Span;
@@ -63,11 +64,13 @@ impl Media {
     pub(crate) fn refused_by_engine(
         &mut self,
         span: usize,
+        timeslot: Option<Timeslot>,
         mut called: Number,
         mut calling: Option<Number>,
         cause: Cause,
     ) {
-        let group = self.spans.get(span).and_then(Span::group);
+        let of_channel = |span: &Span| span.slot(timeslot?)?.group;
+        let group = self.spans.get(span).and_then(|span| of_channel(span).or_else(|| span.group()));
         let call = self.next_call();
         let mut name = String::new();
         if let Some(group) = group.and_then(|g| self.groups.get_mut(g)) {

@@ -79,7 +79,7 @@ impl Media {
         let Some(span) = self.spans.get_mut(index) else { return };
         let owed = up && std::mem::take(&mut span.restart_owed);
         if up && !(owed && span.restarts) {
-            self.announce_closed(index);
+            self.announce_closed(index, None);
         }
         let Some(span) = self.spans.get_mut(index) else { return };
         if owed && span.restarts {
@@ -128,7 +128,7 @@ impl Media {
         if changed {
             self.channel_event(index, timeslot, ChannelState::Idle);
         }
-        self.announce_closed(index);
+        self.announce_closed(index, timeslot);
     }
 
     /// The engine gave a channel up.
@@ -318,15 +318,17 @@ impl Media {
             self.order(index, Order::Service { timeslot, status: ServiceStatus::InService });
         }
         if before != open {
-            self.announce_closed(index);
+            self.announce_closed(index, None);
         }
     }
-    /// Idle channels that are blocked or drained: an exchange that knows maintenance messages puts no call there. One
-    /// with a call is told of when that has ended.
-    fn announce_closed(&mut self, index: usize) {
+    /// Idle channels that are blocked or drained, all or only this one: an exchange that knows maintenance messages puts
+    /// no call there. One with a call is told of when that has ended.
+    fn announce_closed(&mut self, index: usize, only: Option<Timeslot>) {
         let Some(span) = self.spans.get(index) else { return };
         let open = span.open();
-        let idle = span.slots().filter(|(t, slot)| !open.has(*t) && slot.leg.is_none());
+        let named = |t: Timeslot| only.is_none_or(|only| only == t);
+        let idle =
+            span.slots().filter(|(t, slot)| named(*t) && !open.has(*t) && slot.leg.is_none());
         let closed: Timeslots = idle.map(|(timeslot, _)| timeslot).collect();
         for timeslot in closed.iter() {
             self.order(index, Order::Service { timeslot, status: ServiceStatus::OutOfService });

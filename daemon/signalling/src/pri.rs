@@ -67,7 +67,10 @@ impl Interface {
         match order {
             Order::Line { up: true } => self.link.start(now),
             Order::Line { up: false } => self.link.stop(),
-            Order::Behind { on } => self.link.set_busy(on),
+            Order::Behind { on } => {
+                self.link.set_busy(on);
+                self.engine.hold(now, on);
+            }
             order => self.engine.order(now, order),
         }
         self.exchange(now);

@@ -10,6 +10,7 @@ mod establishing;
 mod facility;
 mod global;
 mod header;
+mod layer2;
 mod maintenance;
 mod message;
 mod number;

@@ -152,7 +152,7 @@ pub enum Event {
     /// SETUP received and sound.
     Incoming(IncomingCall),
     /// SETUP received and refused here: no voice, no good number, no channel. Numbers as far as they could be read.
-    Refused { called: Number, calling: Option<Number>, cause: Cause },
+    Refused { timeslot: Option<Timeslot>, called: Number, calling: Option<Number>, cause: Cause },
     /// Why a call of ours, or of theirs, is about to end by itself; told before its `Clearing` or `Ended`.
     Failed { key: LegKey, why: Failure },
     /// The caller's name, which came after SETUP.

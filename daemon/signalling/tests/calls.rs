@@ -221,7 +221,7 @@ fn network_chooses_the_channel_when_setup_leaves_it_open_or_the_preferred_one_is
     let setup = [&setup[..11], &[0x18, 3], &taken, &setup[11..]].concat();
     let information = [&[0, 1, 2, 2][..], &setup].concat();
     bench.inject(USER, &information);
-    bench.run_millis(50);
+    bench.run_until(50, |bench| !bench.events[NETWORK].is_empty());
     assert_eq!(bench.incoming(NETWORK).timeslot, slot(3));
 }
 

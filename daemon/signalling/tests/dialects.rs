@@ -327,7 +327,9 @@ fn service_is_acknowledged_in_the_coding_in_which_it_came() {
             let header = [2, 1, 0, 0, discriminator, 2, 0, 0, service];
             bench.inject(NETWORK, &[&header[..], &elements].concat());
             bench.run_millis(50);
-            let answer = bench.call_control(USER);
+            // The far end's link knows nothing of that frame and begins anew; then the answer goes out again.
+            let mut answer = bench.call_control(USER);
+            answer.dedup();
             let expected = [&[discriminator, 2, 0x80, 0, acknowledge][..], &elements].concat();
             assert_eq!(answer, [expected], "{}", dialect.name);
         }

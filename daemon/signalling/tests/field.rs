@@ -125,7 +125,8 @@ fn a_refused_call_is_told_with_its_numbers_and_its_cause() {
     network.message(NOW, &data);
     let (sent, told) = outputs(&mut network);
     assert_eq!(sent, [(0x5A, Some(65))]);
-    let [Event::Refused { called, calling: Some(calling), cause: Cause(65) }] = &told[..] else {
+    let [Event::Refused { called, calling: Some(calling), cause: Cause(65), .. }] = &told[..]
+    else {
         panic!("{told:?}");
     };
     assert_eq!((called.digits.as_str(), calling.digits.as_str()), ("9", "5"));

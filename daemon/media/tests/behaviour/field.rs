@@ -70,7 +70,7 @@ fn unblocking_takes_back_a_channel_that_the_far_end_had_taken_out() {
 fn a_call_the_engine_refuses_is_offered_refused_and_told_with_its_cause() {
     let mut bench = Bench::new(settings(1));
     let (called, calling) = (Number::unknown("9"), Some(Number::unknown("5")));
-    bench.tell(0, Event::Refused { called, calling, cause: Cause(65) });
+    bench.tell(0, Event::Refused { timeslot: None, called, calling, cause: Cause(65) });
     let told = bench.said();
     let [CallEvent::Refused { group, called, calling: Some(_), cause: Cause(65), .. }] = &told[..]
     else {

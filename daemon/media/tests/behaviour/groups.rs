@@ -318,10 +318,18 @@ fn a_call_that_comes_in_belongs_to_the_group_of_its_channel() {
     };
     assert_eq!(group_of(&mut bench, 3), "other");
     assert_eq!(group_of(&mut bench, 20), "public");
+    // One the engine refuses by itself, too.
+    let (called, cause) = (Number::unknown("9"), Cause(65));
+    bench.tell(0, Event::Refused { timeslot: Some(slot(4)), called, calling: None, cause });
+    let refused = bench.said().into_iter().find_map(|event| match event {
+        CallEvent::Refused { group, .. } => Some(group),
+        _ => None,
+    });
+    assert_eq!(refused.as_deref(), Some("other"));
     let status = bench.media.status();
     assert_eq!(
         status.groups.iter().map(|g| (g.offered, g.in_use)).collect::<Vec<_>>(),
-        [(1, 1); 2]
+        [(1, 1), (2, 1)]
     );
 }
 

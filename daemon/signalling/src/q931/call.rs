@@ -104,6 +104,8 @@ pub struct Call {
     pub exclusive: bool,
     /// The channel is agreed on: the first answer crossed.
     pub settled: bool,
+    /// The peer named it.
+    pub named: bool,
     /// Both sides took the same channel at the same moment.
     pub collided: bool,
     /// The call server knows of it.
@@ -140,6 +142,7 @@ impl Call {
             timeslot: Some(timeslot),
             exclusive: true,
             settled: false,
+            named: false,
             collided: false,
             announced: false,
             setup: Vec::new(),

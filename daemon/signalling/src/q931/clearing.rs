@@ -124,7 +124,9 @@ impl Engine {
         let timeslot = call.timeslot;
         call.timer = None;
         self.end(now, call, Cause::TIMER_EXPIRY);
-        if let Some(timeslot) = timeslot {
+        // An exchange that takes no RESTART would never bring it back: should the call be there yet, it says so to the
+        // next one (44), which goes to another channel.
+        if let Some(timeslot) = timeslot.filter(|_| self.settings.restart_at_start) {
             self.failed = self.failed.with(timeslot, true);
             self.tell(Event::ChannelFailed { timeslot });
             self.order_restart(now, Some(timeslot));

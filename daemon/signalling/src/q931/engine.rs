@@ -1,6 +1,6 @@
 //! The calls of one interface: who gets which message, which channel is whose, when to wake.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use call::Cause;
 use tdm::{Instant, TIMESLOTS, Timeslot};
@@ -65,8 +65,10 @@ pub struct Engine {
     pub(super) out_of_service: Timeslots,
     /// What our last SERVICE on a channel said.
     pub(super) service_asked: [Option<ServiceStatus>; TIMESLOTS],
-    segments: Segments,
+    pub(super) segments: Segments,
     pub(super) link_up: bool,
+    /// The peer was told to wait since then: it may not answer, so nothing runs out.
+    held: Option<Instant>,
     pub(super) counters: Counters,
     freed: [Instant; TIMESLOTS],
     last_reference: u16,
@@ -87,6 +89,7 @@ impl Engine {
             service_asked: [None; TIMESLOTS],
             segments: Segments::default(),
             link_up: false,
+            held: None,
             counters: Counters::default(),
             freed: [Instant::default(); TIMESLOTS],
             last_reference: 0,
@@ -107,6 +110,9 @@ impl Engine {
     }
     /// When [`Engine::elapsed`] is due.
     pub fn deadline(&self) -> Option<Instant> {
+        if self.held.is_some() {
+            return None;
+        }
         let calls = self.calls.values().filter_map(|call| call.timer.map(|(_, due)| due));
         calls.chain(self.restarts.due()).chain(self.segments.due()).min()
     }
@@ -178,8 +184,18 @@ impl Engine {
                 self.on_call_proceeding(now, call, body)
             }
             M::Alerting if before_alerting => self.on_alerting(now, call, body),
+            // Some gateways begin with it: as good as CALL PROCEEDING.
+            M::Progress if ours && phase == Phase::Setup => {
+                let call = self.on_call_proceeding(now, call, body)?;
+                self.on_progress(call, body)
+            }
             M::Progress if unanswered => self.on_progress(call, body),
             M::Connect if unanswered => self.on_connect(now, call, body),
+            // Said again, for its acknowledgement was lost.
+            M::Connect if ours && phase == Phase::Active => {
+                self.acknowledge_connect(&call);
+                Some(call)
+            }
             M::ConnectAcknowledge if phase == Phase::Connecting => self.on_connected(call),
             M::Information if !ours && phase == Phase::Overlap => {
                 self.on_information(now, call, body)
@@ -246,8 +262,25 @@ impl Engine {
             self.keep(kept);
         }
     }
+    /// The peer is told to wait (RNR), or may speak again. Timers that wait for it stand still meanwhile.
+    pub fn hold(&mut self, now: Instant, on: bool) {
+        if on {
+            self.held.get_or_insert(now);
+            return;
+        }
+        let Some(since) = self.held.take() else { return };
+        let micros = now.micros_since(since);
+        for (_, due) in self.calls.values_mut().filter_map(|call| call.timer.as_mut()) {
+            *due = due.plus_micros(micros);
+        }
+        self.restarts.postpone(micros);
+        self.segments.postpone(micros);
+    }
     /// The moment of [`Engine::deadline`] came.
     pub fn elapsed(&mut self, now: Instant) {
+        if self.held.is_some() {
+            return;
+        }
         let due: Vec<CallId> = self
             .calls
             .values()
@@ -286,79 +319,6 @@ impl Engine {
             }
             Timer::T322 => self.on_enquiry_timeout(now, call),
         }
-    }
-
-    /// Layer 2 came up after it was down. Q.931, §5.8.9.
-    pub fn link_up(&mut self, now: Instant) {
-        self.link_up = true;
-        self.tell(Event::LinkUp);
-        self.enquire_all(now);
-        self.restart_again(now);
-    }
-    /// Layer 2 was established anew without having been down, and of what it was given it does not know whether the
-    /// peer has `unacknowledged`, oldest first. Q.931, §5.8.8 leaves it to timers, which cost seconds or, as T313, the
-    /// call: what a peer may hear twice is repeated.
-    pub fn link_reset(&mut self, now: Instant, unacknowledged: &[Vec<u8>]) {
-        let overlap: Vec<CallId> = self.ids(|call| call.phase == Phase::Overlap);
-        for id in overlap {
-            if let Some(call) = self.calls.remove(&id) {
-                let kept = self.fail(now, call, Cause::TEMPORARY_FAILURE);
-                self.keep(kept);
-            }
-        }
-        // T303 or T308 may have repeated it while the link was silent: once is enough.
-        let mut said = BTreeSet::new();
-        for message in unacknowledged {
-            if self.may_repeat(message) && said.insert(message) {
-                self.outputs.push_back(EngineOutput::Send(message.clone()));
-            }
-        }
-        self.enquire_all(now);
-        self.restart_again(now);
-    }
-    /// Whether a message of ours may go out a second time: its call is still there, and a peer that has it already
-    /// ignores it or says where it stands. Digits would be dialled twice; what is global has its own repetition.
-    fn may_repeat(&self, message: &[u8]) -> bool {
-        use MessageType as M;
-        let Ok((header, _)) = Header::parse(message) else { return false };
-        let id = CallId { ours: !header.call.to_originator, value: header.call.value };
-        match MessageType::from_code(header.code) {
-            Some(M::ReleaseComplete) => !header.call.is_global(),
-            Some(
-                M::Setup
-                | M::CallProceeding
-                | M::Alerting
-                | M::Progress
-                | M::Connect
-                | M::ConnectAcknowledge
-                | M::Disconnect
-                | M::Release,
-            ) => self.calls.contains_key(&id),
-            _ => false,
-        }
-    }
-    /// Layer 2 was established anew and lost nothing: only make sure that the peer still knows the calls.
-    pub fn link_renewed(&mut self, now: Instant) {
-        self.enquire_all(now);
-        self.restart_renewed(now);
-    }
-    /// Layer 2 is down. Active calls wait for T309, the others are over. Q.931, §5.8.9.
-    pub fn link_down(&mut self, now: Instant) {
-        self.link_up = false;
-        self.segments.clear();
-        for id in self.ids(|_| true) {
-            let Some(mut call) = self.calls.remove(&id) else { continue };
-            if call.phase != Phase::Active || self.settings.timers.t309_millis == 0 {
-                self.explain(&call, Failure::Link);
-                self.end(now, call, Cause::DESTINATION_OUT_OF_ORDER);
-                continue;
-            }
-            if !matches!(call.timer, Some((Timer::T309, _))) {
-                call.timer = Timer::T309.from(now, &self.settings.timers);
-            }
-            self.keep(Some(call));
-        }
-        self.tell(Event::LinkDown);
     }
 
     pub(super) fn ids(&self, which: impl Fn(&Call) -> bool) -> Vec<CallId> {

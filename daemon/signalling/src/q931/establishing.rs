@@ -95,16 +95,18 @@ impl Engine {
 
     /// The first answer settles the channel. §5.1.2, §5.2.3. `None`: the call is kept here, on its way out.
     fn settle(&mut self, now: Instant, mut call: Call, body: &Body<'_>) -> Option<Call> {
-        if call.settled {
+        let named = body.channel.good().and_then(ChannelId::single);
+        // A first answer without a channel takes the one we thought of, unless a later one says otherwise.
+        if call.settled && (call.named || named.is_none() || named == call.timeslot) {
+            call.named |= named.is_some();
             return Some(call);
         }
-        let named = body.channel.good().and_then(ChannelId::single);
         let acceptable = match (named, call.timeslot) {
             (None, own) => own.is_some(),
             (Some(named), Some(own)) if named == own => true,
             // Moved: only when we left it open, and not onto somebody else's channel.
             (Some(named), _) => {
-                let may_move = (!call.exclusive || call.collided) && self.is_usable(named);
+                let may_move = (!call.exclusive || call.collided) && self.is_ours(named);
                 may_move && self.make_room(named)
             }
         };
@@ -117,7 +119,10 @@ impl Engine {
             self.keep(kept);
             return None;
         }
-        call.timeslot = named.or(call.timeslot);
+        if let Some(named) = named.filter(|named| call.timeslot != Some(*named)) {
+            call.timeslot = Some(self.proved(named));
+        }
+        call.named = named.is_some();
         call.settled = true;
         Some(call)
     }
@@ -182,7 +187,10 @@ impl Engine {
         }
         let (key, in_band) = (call.key, body.is_in_band());
         match call.timeslot {
-            Some(timeslot) if first => self.tell(Event::Proceeding { key, timeslot, in_band }),
+            // Left open, it is ours to listen to once the far end has said where it is.
+            Some(timeslot) if first && (call.named || !self.leaves_open()) => {
+                self.tell(Event::Proceeding { key, timeslot, in_band });
+            }
             _ if in_band => self.tell(Event::Progress { key, in_band, cause: None }),
             _ => {}
         }
@@ -225,13 +233,17 @@ impl Engine {
     }
     pub(super) fn on_connect(&mut self, now: Instant, call: Call, body: &Body<'_>) -> Option<Call> {
         let call = self.settle(now, call, body)?;
+        self.acknowledge_connect(&call);
+        self.on_connected(call)
+    }
+    /// CONNECT ACKNOWLEDGE, from whom it is due. §5.1.8.
+    pub(super) fn acknowledge_connect(&mut self, call: &Call) {
         let dialect = self.settings.dialect;
         let always = self.settings.side == Side::Network || dialect.symmetric;
         if always || dialect.user_acknowledges_connect {
-            let message = self.compose(&call, MessageType::ConnectAcknowledge);
+            let message = self.compose(call, MessageType::ConnectAcknowledge);
             self.send(message);
         }
-        self.on_connected(call)
     }
     /// Into the active state, from either end.
     pub(super) fn on_connected(&mut self, mut call: Call) -> Option<Call> {
@@ -249,7 +261,9 @@ impl Engine {
             Err(cause) => {
                 self.refuse(id, cause);
                 let called = body.called.good().cloned().unwrap_or_default();
-                self.tell(Event::Refused { called, calling: body.calling.good().cloned(), cause });
+                let timeslot = body.channel.good().and_then(ChannelId::single);
+                let calling = body.calling.good().cloned();
+                self.tell(Event::Refused { timeslot, called, calling, cause });
             }
             Ok((timeslot, called)) => {
                 let offer = IncomingCall {

@@ -56,6 +56,18 @@ pub struct Restarts {
 }
 
 impl Restarts {
+    /// The link is down: nobody can answer. What was out goes out anew, for the first time, when it is back.
+    pub fn wait_for_link(&mut self) {
+        if let Some(current) = self.current.take() {
+            self.waiting.push_front(current.what);
+        }
+    }
+    /// T316 stood still for so long.
+    pub fn postpone(&mut self, micros: u64) {
+        if let Some(current) = &mut self.current {
+            current.due = current.due.plus_micros(micros);
+        }
+    }
     /// When T316 runs out.
     pub fn due(&self) -> Option<Instant> {
         self.current.map(|current| current.due)
@@ -106,10 +118,12 @@ impl Engine {
             return;
         }
         while let Some(what) = self.restarts.waiting.pop_front() {
-            match what.filter(|timeslot| self.occupant(*timeslot).is_some()) {
+            let taken = self.restarted(what).iter().any(|t| self.occupant(t).is_some());
+            match what {
+                _ if !taken => return self.send_restart(now, what, 1),
                 // The far end called on it while it waited: it is in order, and the call shall live.
                 Some(timeslot) => self.in_order(timeslot),
-                None => return self.send_restart(now, what, 1),
+                None => self.restart_one_by_one(self.settings.channels),
             }
         }
     }

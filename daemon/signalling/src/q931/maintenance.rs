@@ -3,6 +3,8 @@
 //! Two codings with the message codes swapped between them; a message is answered in the coding in which it
 //! came.
 
+use tdm::{TIMESLOTS, Timeslot};
+
 use super::channels::ChannelId;
 use super::element::{Elements, code};
 use super::engine::{Engine, EngineOutput};
@@ -61,14 +63,30 @@ impl Engine {
             let still_out = self.out_of_service.bits() & !channels.bits();
             self.out_of_service = Timeslots::from_bits(still_out);
         }
-        let Some(coding) = self.settings.dialect.maintenance else { return };
-        if !self.link_up {
+        if self.settings.dialect.maintenance.is_none() {
             return;
         }
         for timeslot in channels.iter() {
             if let Some(asked) = self.service_asked.get_mut(timeslot.index()) {
                 *asked = Some(status);
             }
+        }
+        // Without a link it is said as soon as there is one.
+        if self.link_up {
+            self.send_service(channels, status);
+        }
+    }
+    /// The link was down: what the far end has not acknowledged it may not know. That a channel is closed the call
+    /// server says by itself when a link comes up.
+    pub(super) fn service_again(&mut self) {
+        let wanted = (0..TIMESLOTS).filter_map(Timeslot::new).filter(|timeslot| {
+            self.service_asked.get(timeslot.index()) == Some(&Some(ServiceStatus::InService))
+        });
+        self.send_service(wanted.collect(), ServiceStatus::InService);
+    }
+    fn send_service(&mut self, channels: Timeslots, status: ServiceStatus) {
+        let Some(coding) = self.settings.dialect.maintenance else { return };
+        for timeslot in channels.iter() {
             let id = ChannelId::contents(self.settings.numbers.number(timeslot), true);
             let (service, _) = coding.codes();
             self.send_maintenance(coding, service, false, PREFERENCE_CHANNEL | status.bits(), &id);

@@ -64,9 +64,16 @@ const fn is_digit(octet: u8) -> bool {
     matches!(octet, b'0'..=b'9' | b'*' | b'#')
 }
 
-fn text(digits: &[u8]) -> Option<String> {
-    let sound = digits.len() <= DIGITS_MAX && digits.iter().all(|&octet| is_digit(octet));
-    sound.then(|| digits.iter().map(|&octet| char::from(octet)).collect())
+/// What people write between digits, and some equipment sends: it dials nothing.
+const fn is_filler(octet: u8) -> bool {
+    matches!(octet, b'+' | b' ' | b'-' | b'.' | b'/' | b'(' | b')')
+}
+
+fn text(octets: &[u8]) -> Option<String> {
+    let digits: Vec<u8> = octets.iter().copied().filter(|&octet| !is_filler(octet)).collect();
+    let empty = digits.is_empty() && !octets.is_empty();
+    let sound = digits.len() <= DIGITS_MAX && digits.iter().all(|&octet| is_digit(octet)) && !empty;
+    sound.then(|| digits.into_iter().map(char::from).collect())
 }
 
 /// Type, plan, octet 3a when there is one, digits.
@@ -115,6 +122,17 @@ const fn type_and_plan(number: &Number) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_between_digits_is_left_out_and_other_octets_make_no_number() {
+        let called = |text: &[u8]| parse_called(&[&[0x81], text].concat()).map(|n| n.digits);
+        assert_eq!(called(b"+49 (30) 12-34"), Some("49301234".into()));
+        assert_eq!(called(b"0123456789012345678901234567890123"), None);
+        for wrong in [&b"4930A"[..], b"+", b"x", b"12\xff"] {
+            assert_eq!(called(wrong), None);
+        }
+        assert_eq!(called(b""), Some(String::new()));
+    }
 
     #[test]
     fn every_type_plan_presentation_and_screening_survives_its_own_octets() {

@@ -94,6 +94,12 @@ impl Segments {
         let whole = self.0.remove(&reference);
         whole.map_or(Segmented::Discarded, |assembly| Segmented::Complete(assembly.message))
     }
+    /// T314 stood still for so long.
+    pub fn postpone(&mut self, micros: u64) {
+        for assembly in self.0.values_mut() {
+            assembly.due = assembly.due.plus_micros(micros);
+        }
+    }
     fn discard(&mut self, reference: [u8; 2]) -> Segmented {
         self.0.remove(&reference);
         Segmented::Discarded

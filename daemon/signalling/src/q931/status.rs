@@ -83,13 +83,22 @@ impl Engine {
             }
         }
     }
-    /// After layer 2 came back both sides make sure of the calls they kept. §5.8.8, §5.8.10.
+    /// After layer 2 came back both sides make sure of the calls they kept. §5.8.8, §5.8.10. A question that is out
+    /// already goes on: who sets up the link over and over shall not put its end off. A caller of the peer's is asked
+    /// about, too; he rings here, and no timer of the interface ends that.
     pub(super) fn enquire_all(&mut self, now: Instant) {
-        for id in self.ids(|call| call.phase == Phase::Active) {
+        let asked = |call: &Call| matches!(call.timer, Some((Timer::T322, _)));
+        for id in self.ids(|call| call.phase == Phase::Active && !asked(call)) {
             if let Some(mut call) = self.calls.remove(&id) {
                 call.attempts = 1;
                 self.enquire(now, &mut call);
                 self.keep(Some(call));
+            }
+        }
+        for id in self.ids(|call| !call.id.ours && call.announced && call.is_establishing()) {
+            if let Some(call) = self.calls.get(&id) {
+                let message = self.compose(call, MessageType::StatusEnquiry);
+                self.send(message);
             }
         }
     }
