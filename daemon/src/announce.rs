@@ -149,7 +149,8 @@ mod tests {
         let mut heard = Vec::new();
         for language in crate::prompts::LANGUAGES {
             for (name, samples) in crate::prompts::load(None, language).unwrap() {
-                if samples.len() < 8 * 2600 || name == "music" {
+                // Two of them end with the same sentence.
+                if samples.len() < 8 * 2600 || matches!(name.as_str(), "music" | "announce") {
                     continue;
                 }
                 let name = format!("{language}_{name}");

@@ -96,6 +96,6 @@ mod tests {
         for (lane, recorded) in rows[3].iter().zip(recorded) {
             assert!((lane / recorded - 1.0).abs() < 1e-3, "{lane} {recorded}");
         }
-        assert_eq!(rows[2], [0.0; BANDS]);
+        assert!(rows[2].iter().all(|band| *band < 1e-30), "the next lane is silent");
     }
 }

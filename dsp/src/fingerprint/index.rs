@@ -62,8 +62,8 @@ impl Print {
         (sounding as u32).saturating_mul(WORD_MILLIS)
     }
 
-    /// Whether this is another recording of the same: whether `other` holds most of what sounds in it, and in order,
-    /// from whatever moment of `other` on.
+    /// Whether this is another recording of the same: whether `other` holds four fifths of what sounds in it, and in
+    /// order, from whatever moment of `other` on. Announcements of a network that begin alike share less.
     pub fn is_in(&self, other: &Self) -> bool {
         let sounding = self.words.iter().filter(|word| **word & SOUNDS != 0).count();
         let last = (other.words.len() as isize).saturating_sub(1);
@@ -76,7 +76,7 @@ impl Print {
                 let sound = **a & **b & SOUNDS != 0;
                 sound && ((*a ^ *b) & MASK).count_ones() <= ALIKE_MAX
             });
-            alike.count() > sounding / 2
+            alike.count().saturating_mul(5) > sounding.saturating_mul(4)
         })
     }
 
