@@ -647,7 +647,7 @@ pub(crate) fn wrong_state(name: &str, state: &AgentState) -> Refusal {
 
 /// The name of a recording, of letters, digits, hyphens, points and underscores only, whatever its queue or
 /// campaign is called; the call makes it one of a kind.
-fn recording_name(of: &str, call: CallId) -> String {
+pub(crate) fn recording_name(of: &str, call: CallId) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
     let of: String = of.chars().take(RECORDING_PREFIX_MAX).map(plain).collect();
     format!("{of}-{call}")

@@ -8,6 +8,7 @@ use call::{
 
 use crate::Acd;
 use crate::action::{AcdEvent, CallRecord, CallResult};
+use crate::agents::recording_name;
 use crate::limits::CAMPAIGN_BACKOFF_MICROS;
 use crate::state::{AgentState, Attempt, Contact, ContactState, Ending, Purpose, Role, Work};
 
@@ -245,6 +246,23 @@ impl Acd {
             && let Some(leg) = attempt.leg
         {
             self.hang_up(leg, Cause::NORMAL_CLEARING);
+        }
+    }
+
+    /// Words before the answer that are no known announcement: kept where the campaign wants to make them known.
+    pub(crate) fn attempt_spoken_to(&mut self, leg: LegId) {
+        let Some(Role::Contact(id)) = self.role(leg) else { return };
+        let Some(attempt) = self.state.attempts.get(&id) else { return };
+        let of =
+            |c: &&crate::settings::CampaignSettings| Some(&c.name) == attempt.campaign.as_ref();
+        let wants = self.settings.campaigns.iter().find(of).is_some_and(|c| c.record_unknown);
+        if let (true, None, None, Some(call)) =
+            (wants, attempt.answered_us, &attempt.recording, attempt.call)
+            && let Some(attempt) = self.state.attempts.get_mut(&id)
+        {
+            let name = recording_name("unknown", call);
+            attempt.recording = Some(name.clone());
+            self.ask(CallCommand::Record { leg, name }, Purpose::Nothing);
         }
     }
 

@@ -1,6 +1,8 @@
 //! The machine: takes an input, hands it to the part that knows, sets what follows, says when it wants to wake.
 
-use call::{Accepted, CallCommand, CallEvent, Cause, LegId, Refusal, RefusalCode, Summary};
+use call::{
+    Accepted, CallCommand, CallEvent, Cause, LegId, Refusal, RefusalCode, Summary, ToneClass,
+};
 use tdm::{Instant, Rng};
 
 use crate::action::{AcdEvent, Action, CallRecord};
@@ -164,8 +166,13 @@ impl Acd {
             CallEvent::FellBack { leg } => self.fell_back(leg),
             CallEvent::Ended(summary) => self.leg_ended(&summary),
             CallEvent::Time { utc_offset_us } => self.state.core.utc_offset_us = utc_offset_us,
-            CallEvent::Progressed { .. }
-            | CallEvent::Tone { .. }
+            CallEvent::Tone {
+                leg,
+                class: ToneClass::Announcement | ToneClass::Talk,
+                answered: false,
+            } => self.attempt_spoken_to(leg),
+            CallEvent::Tone { .. }
+            | CallEvent::Progressed { .. }
             | CallEvent::Announced { .. }
             | CallEvent::SpeakNow { .. }
             | CallEvent::Unbridged { .. }
@@ -186,6 +193,10 @@ impl Acd {
                 let now = self.state.core.now_us;
                 if let Some(attempt) = self.state.attempts.get_mut(&id) {
                     attempt.answered_us.get_or_insert(now);
+                    if attempt.recording.take().is_some() {
+                        // What was said before the answer was no announcement.
+                        self.ask(CallCommand::StopRecord { leg }, Purpose::Nothing);
+                    }
                 }
             }
             Some(Role::Target(_)) | None => {}

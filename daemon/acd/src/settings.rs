@@ -260,6 +260,9 @@ pub struct CampaignSettings {
     /// Record the conversations.
     #[serde(default)]
     pub record: bool,
+    /// Record what is said before an answer and is no known announcement, to make it known.
+    #[serde(default)]
+    pub record_unknown: bool,
     /// The most calls in flight, whatever the agents do; 0: no other limit.
     #[serde(default)]
     pub in_flight_max: u32,

@@ -300,7 +300,8 @@ impl Media {
         if collisions.len() > retries || !self.lease.may_dial() {
             return false;
         }
-        let old = leg.clone();
+        self.end_recording(id);
+        let Some(old) = self.legs.get(&id).cloned() else { return false };
         let Some((group, span, timeslot)) = self.another_channel(&old, &collisions) else {
             return false;
         };

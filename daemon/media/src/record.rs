@@ -1,6 +1,6 @@
 //! Recordings: names, recorder ids, lengths. The samples never come here.
 
-use call::{Accepted, CallEvent, LegId, Refusal};
+use call::{Accepted, CallEvent, Direction, LegId, Refusal};
 use dsp::pipeline::Command;
 
 use crate::RecorderOrder;
@@ -14,7 +14,14 @@ const NAME_MAX: usize = 64;
 impl Media {
     pub(crate) fn record(&mut self, id: LegId, name: String) -> Result<Accepted, Refusal> {
         let leg = self.live(id)?;
-        if leg.state != State::Answered {
+        // Before the answer there may be words of the network to be kept.
+        let is_early = leg.direction == Direction::Outbound && leg.settled;
+        let hears = match leg.state {
+            State::Answered => true,
+            State::Dialling | State::Listening => is_early,
+            State::Offered | State::Answering | State::Ending => false,
+        };
+        if !hears {
             let state = crate::leg::state_name(leg.state);
             return Err(wrong_state("leg", state, format!("leg {id} is not answered")));
         }

@@ -289,6 +289,7 @@ mod tests {
             safe_harbour: "safe_harbour".into(),
             wrap_up_millis: None,
             record: false,
+            record_unknown: false,
             in_flight_max: 0,
         }];
         let (mut keeper, _) = Keeper::open(folder.path(), settings, 1).unwrap();

@@ -331,6 +331,7 @@ fn every_request_of_the_call_centre_is_a_method_of_its_socket() {
         with(json!({})).is_ok()
             || with(json!({"agent": "a"})).is_ok()
             || with(json!({"agent": "a", "reason": "tea"})).is_ok()
+            || with(json!({"agent": "a", "was": "machine"})).is_ok()
             || with(json!({"campaign": "c"})).is_ok()
             || with(json!({"campaign": "c", "csv": ""})).is_ok()
     };

@@ -1,12 +1,14 @@
 //! One story a test.
 
-use call::{CallCommand, CallEvent, Cause, Direction, LegId, LegState, PlayItem};
+use call::{
+    CallCommand, CallEvent, Cause, Direction, LegId, LegState, PlayItem, RefusalCode, ToneClass,
+};
 
 use super::model::Manners;
 use super::world::{World, agent, centre, queue};
 use crate::settings::AgentKind;
 use crate::state::{AgentState, Stage};
-use crate::{Acd, Action, ApiRequest, CallResult, Settings};
+use crate::{Acd, Action, ApiRequest, CallResult, Settings, Was};
 
 const SECOND: u64 = 1_000_000;
 
@@ -443,6 +445,77 @@ fn a_list_is_dialled_to_its_end_with_never_more_calls_than_agents() {
     assert_eq!(campaigns["campaigns"][0]["running"], false);
     assert_eq!(campaigns["campaigns"][0]["done"], 7);
     assert!(world.records.iter().all(|r| !r.reason.is_empty()));
+}
+
+#[test]
+fn an_agent_says_during_or_after_a_call_that_it_was_a_machines() {
+    let mut manners = patient();
+    manners.talk_us = 5 * SECOND;
+    manners.ring_us = SECOND;
+    let mut world = started(centre(1, 1), manners);
+    let name = world.acd.settings.agents[0].name.clone();
+    let nobody = world.api(ApiRequest::Disposition { agent: name.clone(), was: Was::Machine });
+    assert_eq!(nobody.unwrap_err().code, RefusalCode::WrongState);
+    let csv = "number\n0100\n0110\n".into();
+    let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+    world.api(load).unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    let talks = |world: &World| matches!(state(world, &name), AgentState::Talking { .. });
+    while !talks(&world) {
+        world.run(world.model.now_us + SECOND / 10);
+    }
+    type_keys(&mut world, &name, "*7");
+    world.run(world.model.now_us + SECOND / 2);
+    assert!(!talks(&world), "the machine is released");
+    let last = world.records.last().unwrap();
+    assert_eq!((last.called.as_str(), last.was), ("0100", Some(Was::Machine)));
+    assert!(last.judged.is_some());
+    while !talks(&world) {
+        world.run(world.model.now_us + SECOND / 10);
+    }
+    while talks(&world) {
+        world.run(world.model.now_us + SECOND / 10);
+    }
+    assert_eq!(world.records.last().unwrap().was, None);
+    let before = world.records.len();
+    world.api(ApiRequest::Disposition { agent: name, was: Was::Person }).unwrap();
+    let again = &world.records[before..];
+    assert_eq!(
+        (again.len(), again[0].called.as_str(), again[0].was),
+        (1, "0110", Some(Was::Person))
+    );
+}
+
+#[test]
+fn words_before_an_answer_that_nobody_knows_are_recorded_where_the_campaign_wants_it() {
+    for wants in [false, true] {
+        let mut settings = centre(1, 1);
+        settings.campaigns[0].record_unknown = wants;
+        let mut manners = patient();
+        manners.ring_us = 5 * SECOND;
+        let mut world = started(settings, manners);
+        // Rings until our timer runs out.
+        let csv = "number\n0105\n".into();
+        let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+        world.api(load).unwrap();
+        world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+        let dialled = |world: &World| {
+            let mut legs = world.model.legs.iter();
+            legs.find(|(_, leg)| leg.on_person.is_some()).map(|(leg, _)| *leg)
+        };
+        while dialled(&world).is_none() {
+            world.run(world.model.now_us + SECOND / 10);
+        }
+        let leg = dialled(&world).unwrap();
+        for _ in 0..2 {
+            let class = ToneClass::Announcement;
+            world.model.events.push_back(CallEvent::Tone { leg, class, answered: false });
+            world.run(world.model.now_us + SECOND);
+        }
+        world.run(world.model.now_us + 30 * SECOND);
+        let name = world.records.last().unwrap().recording.as_deref();
+        assert_eq!(name.is_some_and(|name| name.starts_with("unknown-")), wants, "{name:?}");
+    }
 }
 
 #[test]

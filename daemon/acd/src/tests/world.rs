@@ -252,6 +252,7 @@ pub fn centre(nailed: usize, rung: usize) -> Settings {
             safe_harbour: "safe_harbour".into(),
             wrap_up_millis: None,
             record: false,
+            record_unknown: false,
             in_flight_max: 0,
         }],
         wrap_up_millis: 1000,
