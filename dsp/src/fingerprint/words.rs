@@ -30,7 +30,7 @@ pub const DOUBTS: usize = 2;
 /// A word of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Word {
-    /// [`BITS`] of them.
+    /// `BITS` of them.
     pub bits: u32,
     /// The power of the latest 128 ms, in all bands.
     pub power: f32,
