@@ -217,7 +217,8 @@ fn span(files: &[PathBuf], settings: EarsSettings, wanted: &Wanted) -> Heardings
     let mut lines: Vec<Vec<String>> = vec![Vec::new(); files.len()];
     let millis = tracks.iter().map(|octets| octets.len().div_ceil(SAMPLES)).max().unwrap_or(0);
     let mut block = Block::idle(law);
-    for milli in 0..millis {
+    // One more, in which the longest file is over as well.
+    for milli in 0..=millis {
         block.at = SampleTime::millis(milli as u64);
         for (n, row) in block.octets.iter_mut().enumerate() {
             for (octet, track) in row.iter_mut().zip(&tracks) {
@@ -229,6 +230,14 @@ fn span(files: &[PathBuf], settings: EarsSettings, wanted: &Wanted) -> Heardings
             if octets.len().div_ceil(SAMPLES) == milli
                 && let Some(timeslot) = Timeslot::new(lane)
             {
+                let end = block.at.as_samples().saturating_sub(1);
+                let end = SampleTime::samples(end.min(octets.len().saturating_sub(1) as u64));
+                // The call is over before a verdict fell.
+                if let Some(heard) = ears.answer_ends(timeslot)
+                    && let (Some(lines), Some(file)) = (lines.get_mut(lane), files.get(lane))
+                {
+                    lines.extend(line(file, &Hearing { at: end, lane: lane as u8, heard }, wanted));
+                }
                 ears.listen(timeslot, Listen::default());
             }
         }
