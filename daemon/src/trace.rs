@@ -66,31 +66,41 @@ fn trace(folder: &Path, call: &str) -> Result<Vec<String>> {
         legs.extend(leg.map(str::to_owned));
         // Where it began, and where anew after it met another call; the summary at its end names the last place
         // once more.
-        let begins = match text_of(&event, "event") {
-            Some("dialling" | "incoming") => true,
-            Some("moved") => data["glare"] == true,
-            _ => false,
-        };
+        let name = text_of(&event, "event");
         let place = data.get("channel").and_then(Value::as_array).map(Vec::as_slice);
-        if let Some([span, timeslot]) = place.filter(|_| begins) {
+        if let Some([span, timeslot]) = place {
             let number = |value: &Value| value.as_u64().unwrap_or_default();
-            places.push((at, number(span), number(timeslot)));
+            let (span, timeslot) = (number(span), number(timeslot));
+            match name {
+                Some("dialling" | "incoming") => {
+                    let ours = name == Some("dialling");
+                    places.push(Place { at, ours, span, timeslots: vec![timeslot] });
+                }
+                Some("moved") if data["glare"] == true => {
+                    places.push(Place { at, ours: true, span, timeslots: vec![timeslot] });
+                }
+                // The far end put the same messages on another channel.
+                Some("moved") => {
+                    places.last_mut().into_iter().for_each(|place| place.timeslots.push(timeslot));
+                }
+                _ => {}
+            }
         }
         lines.push(Line { at, rank: 1, words: format!("      {}", in_words(&event, data)) });
     }
     if lines.is_empty() {
         bail!("{}: there is no call {call}", path.display());
     }
-    let mut spans: Vec<u64> = places.iter().map(|place| place.1).collect();
+    let mut spans: Vec<u64> = places.iter().map(|place| place.span).collect();
     spans.sort_unstable();
     spans.dedup();
     for span in spans {
         let name = format!("span{span}.pcap");
         let ladders = whole(folder, &name, ladders)
             .with_context(|| format!("{}: no capture", folder.join(&name).display()))?;
-        for (at, _, timeslot) in places.iter().filter(|place| place.1 == span) {
+        for place in places.iter().filter(|place| place.span == span) {
             // Others may have had the channel shortly before and after: the nearest is meant.
-            let near = ladders.iter().filter_map(|l| Some((apart_micros(l, *at, *timeslot)?, l)));
+            let near = ladders.iter().filter_map(|l| Some((place.apart_micros(l)?, l)));
             let Some((_, ladder)) = near.min_by_key(|(apart, _)| *apart) else { continue };
             lines.extend(ladder.rungs.iter().map(|rung| {
                 let arrow = if rung.sent { "-->" } else { "<--" };
@@ -132,12 +142,28 @@ fn ladders(octets: &[u8]) -> Vec<Ladder> {
     ladders.map(|ladders| ladders.calls().to_vec()).unwrap_or_default()
 }
 
-/// How far the beginning of these messages lies from `at`, when they are of a call on `timeslot` and that is near.
-fn apart_micros(ladder: &Ladder, at: Instant, timeslot: u64) -> Option<u64> {
-    let begins = ladder.rungs.first()?.at;
-    let apart = begins.micros_since(at).max(at.micros_since(begins));
-    let on = ladder.timeslot.map(|timeslot| timeslot.index() as u64);
-    (on == Some(timeslot) && apart <= BESIDE_MILLIS * 1000).then_some(apart)
+/// Where a call began, or began anew.
+struct Place {
+    at: Instant,
+    ours: bool,
+    span: u64,
+    /// Where it was begun, and where the far end put it.
+    timeslots: Vec<u64>,
+}
+
+impl Place {
+    /// How far the beginning of these messages lies from this one, when they may be of its call: same side, near, and
+    /// on one of its channels. Channels numbered without a hole (QSIG) are one less than their timeslot behind 16, and
+    /// come after those that are numbered by timeslot.
+    fn apart_micros(&self, ladder: &Ladder) -> Option<(bool, u64)> {
+        let begins = ladder.rungs.first()?.at;
+        let apart = begins.micros_since(self.at).max(self.at.micros_since(begins));
+        let named = || ladder.channels.iter().map(|timeslot| timeslot.index() as u64);
+        let is_on = named().any(|n| self.timeslots.contains(&n));
+        let is_logical = named().any(|n| n >= 16 && self.timeslots.contains(&(n + 1)));
+        let may_be = ladder.ours == self.ours && apart <= BESIDE_MILLIS * 1000;
+        (may_be && (is_on || is_logical)).then_some((!is_on, apart))
+    }
 }
 
 fn text_of<'a>(data: &'a Value, key: &str) -> Option<&'a str> {
@@ -253,6 +279,29 @@ mod tests {
             "     0.300        capture: 3 records are missing here",
         ];
         assert_eq!(before, expected);
+    }
+
+    /// The exchange puts a call elsewhere, later than others begin; a line's channels have no hole.
+    #[test]
+    fn a_call_is_found_where_the_far_end_put_it_and_where_channels_have_no_hole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let span = SpanId::new(0).expect("a span");
+        let mut capture =
+            Capture::start(folder.path(), BTreeMap::from([(span, Side::User)]), 0).expect("starts");
+        let at = Instant::millis;
+        // Left open: no SETUP names a channel.
+        capture.frame(at(1000), span, true, frame(0, false, &setup(2)[..10]));
+        capture.event(at(1000), &dialling(1, (1, 31)));
+        let placed = [8, 2, 0x80, 2, 2, 0x18, 3, 0xA9, 0x83, 0x94];
+        capture.frame(at(4500), span, false, frame(0, true, &placed));
+        capture.event(at(4500), &CallEvent::Moved { leg: leg(1), channel: (1, 20), glare: false });
+        // Number 25 is timeslot 26.
+        capture.frame(at(5000), span, true, frame(1, false, &setup(25)));
+        capture.event(at(5000), &dialling(2, (1, 26)));
+        let words = |call: &str| traced(folder.path(), call, 3).remove(0);
+        assert_eq!(words("c1.1"), "     0.000  -->   SETUP");
+        let told = traced(folder.path(), "c1.2", 2);
+        assert_eq!(told[0], "     0.000  -->   SETUP on 25 and no other");
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub struct Ladder {
     pub ours: bool,
     /// Its call reference.
     pub reference: u16,
-    /// The last channel that was named.
-    pub timeslot: Option<Timeslot>,
+    /// The channels that were named, as they are numbered on the line; the last is its own.
+    pub channels: Vec<Timeslot>,
     /// Whom it wanted, as far as SETUP says.
     pub called: String,
     /// Its messages in their order.
@@ -102,11 +102,17 @@ impl Ladders {
             let called = body.called.good().map(|number| number.digits.clone()).unwrap_or_default();
             let (ours, reference) = key;
             self.open.insert(key, self.all.len());
-            self.all.push(Ladder { ours, reference, timeslot: None, called, rungs: Vec::new() });
+            self.all.push(Ladder {
+                ours,
+                reference,
+                channels: Vec::new(),
+                called,
+                rungs: Vec::new(),
+            });
         }
         let Some(call) = self.open.get(&key).and_then(|at| self.all.get_mut(*at)) else { return };
         let named = body.channel.good().and_then(|channel| channel.single());
-        call.timeslot = named.or(call.timeslot);
+        call.channels.extend(named.filter(|named| call.channels.last() != Some(named)));
         call.rungs.push(Rung { at, sent, words });
         if kind == Some(MessageType::ReleaseComplete) {
             self.open.remove(&key);
@@ -202,7 +208,7 @@ mod tests {
         }
         let [call] = ladders.calls() else { panic!("{:?}", ladders.calls()) };
         assert!(call.ours && call.reference == 7 && call.called == "42");
-        assert_eq!(call.timeslot, Timeslot::new(6));
+        assert_eq!(call.channels, [5, 6].map(|n| Timeslot::new(n).unwrap()));
         let words: Vec<(bool, &str)> =
             call.rungs.iter().map(|rung| (rung.sent, rung.words.as_str())).collect();
         let expected = [
