@@ -48,7 +48,10 @@ impl Engine for Interface {
         let (traffic, faults, calls) =
             (self.link_traffic(), self.link_faults(), self.call_counters());
         let counted = Fault::ALL.into_iter().map(|fault| (fault.name(), faults.of(fault)));
+        let (far_end_busy, backlog) = self.link_backlog();
         LinkCounters {
+            far_end_busy,
+            backlog,
             frames_sent: traffic.sent,
             frames_received: traffic.received,
             messages_repeated: traffic.repeated,

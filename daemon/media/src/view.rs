@@ -82,6 +82,10 @@ pub struct LinkCounters {
     pub established: u64,
     /// How often it was lost.
     pub lost: u64,
+    /// The far end takes no messages now: RNR.
+    pub far_end_busy: bool,
+    /// Messages it has not acknowledged yet.
+    pub backlog: usize,
     /// What went wrong on layer 2, by the letters of Q.921, appendix II; only what did.
     pub faults: BTreeMap<&'static str, u64>,
     /// Calls of the far end.

@@ -44,6 +44,10 @@ impl Interface {
     pub const fn link_traffic(&self) -> Traffic {
         self.link.traffic()
     }
+    /// Whether the far end takes no messages for a while (RNR), and how many it has not acknowledged.
+    pub fn link_backlog(&self) -> (bool, usize) {
+        (self.link.is_peer_busy(), self.link.backlog())
+    }
     /// What went wrong on layer 3.
     pub const fn call_counters(&self) -> Counters {
         self.engine.counters()

@@ -120,6 +120,7 @@ fn timers_stand_still_while_the_far_end_is_told_to_wait() {
             _ => bench.order(NETWORK, Order::Alert { key, in_band: false }),
         }
         bench.run_millis(14_000);
+        assert!(bench.ends[NETWORK].link_backlog().0, "an operator sees who waits for whom");
         let told = bench.take(USER);
         let failed = |events: &[Event]| events.iter().any(|e| matches!(e, Event::Failed { .. }));
         assert!(!failed(&told), "{what}: {told:?}");

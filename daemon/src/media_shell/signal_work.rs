@@ -157,7 +157,7 @@ impl SignalWork {
                         watch.received(now, frame);
                     }
                     if let Some((capture, frame)) = core.capture.as_mut().zip(Frame::new(frame)) {
-                        capture.frame(now, span, false, frame);
+                        capture.frame(at, span, false, frame);
                     }
                     core.media.frame(now, span, frame);
                     core.drain(now);

@@ -144,6 +144,10 @@ impl Link {
     pub const fn is_up(&self) -> bool {
         self.reported_up
     }
+    /// Whether the peer takes no messages for a while: RNR.
+    pub const fn is_peer_busy(&self) -> bool {
+        self.peer_busy
+    }
     /// Messages not acknowledged yet.
     pub fn backlog(&self) -> usize {
         self.messages.len()
