@@ -48,10 +48,12 @@ impl Models {
 }
 
 /// Looks between two judgements: 80 ms, while somebody speaks 240 ms; and when a verdict has fallen, that another may
-/// change: 640 ms.
+/// change, or that it was no speech, is asked: 480 ms.
 const EPOCH_LOOKS: u32 = 10;
 const SPEAKING_LOOKS: u32 = 30;
-const LATER_LOOKS: u32 = 80;
+const LATER_LOOKS: u32 = 60;
+const _: () =
+    assert!(LATER_LOOKS.is_multiple_of(SPEAKING_LOOKS) && LATER_LOOKS.is_multiple_of(EPOCH_LOOKS));
 /// From this probability on, when nothing more is to come, it is a machine, unless the campaign says otherwise.
 const MACHINE: f32 = 0.65;
 const PERCENT_MIN: u8 = 20;
@@ -250,7 +252,9 @@ impl Answer {
         let who = match (is_machine, is_person, has_waited) {
             (true, _, _) => Answerer::Machine,
             (_, true, _) | (_, _, true) => Answerer::Human,
-            _ if is_late && self.verdict.is_none() => return self.still_no_speech(&features),
+            _ if is_late && self.verdict.is_none() && self.looks.is_multiple_of(LATER_LOOKS) => {
+                return self.still_no_speech(&features);
+            }
             _ => return None,
         };
         if self.verdict == Some(who) {
