@@ -129,6 +129,7 @@ impl Acd {
                 calling: None,
                 name: None,
                 call: None,
+                diverted: None,
                 no_answer_millis: self.settings.sign_in_ring_millis,
                 on_person: None,
                 bridge: None,

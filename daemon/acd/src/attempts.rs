@@ -144,6 +144,7 @@ impl Acd {
             calling: caller.map(Number::unknown),
             name: None,
             call: None,
+            diverted: None,
             no_answer_millis,
             on_person: Some(on_person),
             bridge: None,

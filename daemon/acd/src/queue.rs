@@ -229,6 +229,7 @@ impl Acd {
             calling,
             name,
             call: Some(call),
+            diverted: None,
             no_answer_millis: self.settings.ring_millis,
             on_person: None,
             bridge: Some(caller),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, Cause, LegId, Number, OperationId};
+use crate::{CallId, Cause, Diversion, LegId, Number, OperationId};
 
 /// What ends a play early.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +104,9 @@ pub struct Dial {
     /// number takes it along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// From where and why it is sent on, for exchanges and telephones behind; what a dialect has no room for is left off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diverted: Option<Diversion>,
     /// The call it belongs to; a new one when absent.
     #[serde(default)]
     pub call: Option<CallId>,

@@ -38,6 +38,18 @@ impl DiversionReason {
             _ => Self::Unknown,
         }
     }
+    /// The value on the line.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::Unknown => 0,
+            Self::Busy => 1,
+            Self::NoReply => 2,
+            Self::Deflected => 4,
+            Self::OutOfOrder => 9,
+            Self::ByTelephone => 10,
+            Self::Always => 15,
+        }
+    }
     /// In a word, as sockets and records have it.
     pub const fn word(self) -> &'static str {
         match self {
@@ -71,6 +83,7 @@ mod tests {
             let reason = DiversionReason::from_bits(bits);
             let written = serde_json::to_value(reason).unwrap();
             assert_eq!(written, reason.word());
+            assert_eq!(DiversionReason::from_bits(reason.bits()), reason);
         }
         assert_eq!(DiversionReason::from_bits(15), DiversionReason::Always);
         assert_eq!(DiversionReason::from_bits(3), DiversionReason::Unknown);

@@ -4,7 +4,7 @@ use call::{
     Accepted, CallEvent, CallId, Cause, Dial, Direction, LegId, Number, Otherwise, Refusal,
     RefusalCode,
 };
-use signalling::{ChannelWish, Clearing, Order, Outgoing, Side};
+use signalling::{ChannelWish, Clearing, Order, Outgoing, Redirecting, Side};
 use tdm::Timeslot;
 
 use crate::leg::{Leg, State, place};
@@ -25,6 +25,7 @@ impl Media {
         if let Some(new) = self.legs.get_mut(&leg) {
             new.dialled.operation = Some(operation);
             new.dialled.name = dial.name;
+            new.dialled.diverted = dial.diverted;
             new.dialled.on_person = dial.on_person;
             new.promised = dial.bridge;
         }
@@ -42,6 +43,7 @@ impl Media {
             let what = format!("a name has at most {NAME_OCTETS_MAX} octets");
             return Err(limit("name", NAME_OCTETS_MAX as u64, what));
         }
+        dial.diverted.as_ref().map_or(Ok(()), |it| check_number("diverted", &it.from, 1))?;
         if dial.on_person.is_some() && dial.bridge.is_some() {
             let what = "a call is bridged at the answer or after the verdict, not both";
             return Err(bad_value("bridge", String::from(what)));
@@ -272,7 +274,13 @@ impl Media {
             called,
             calling,
             name: leg.dialled.name.clone(),
-            redirecting: None,
+            redirecting: leg.dialled.diverted.as_ref().map(|diverted| Redirecting {
+                number: numbers.map_or_else(
+                    || diverted.from.clone(),
+                    |numbers| numbers.calling_out.apply(&diverted.from),
+                ),
+                reason: diverted.reason.bits(),
+            }),
             law: span.law,
         });
         self.order(leg.span, order);

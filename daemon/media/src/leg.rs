@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use call::{
-    CallId, Cause, Direction, Fallback, LegId, LegState, Number, OnPerson, OperationId, Otherwise,
-    Verdict,
+    CallId, Cause, Direction, Diversion, Fallback, LegId, LegState, Number, OnPerson, OperationId,
+    Otherwise, Verdict,
 };
 use dsp::ears::Listen;
 use signalling::{Clearing, LegKey};
@@ -135,6 +135,8 @@ pub(crate) struct Dialled {
     pub(crate) on_person: Option<OnPerson>,
     /// The caller's name.
     pub(crate) name: Option<String>,
+    /// From where it is sent on.
+    pub(crate) diverted: Option<Diversion>,
     /// Channels on which it collided.
     pub(crate) collisions: Vec<Channel>,
 }

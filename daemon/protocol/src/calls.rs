@@ -92,6 +92,7 @@ mod tests {
                 calling: None,
                 name: None,
                 call: None,
+                diverted: None,
                 no_answer_millis: 12_000,
                 on_person: None,
                 bridge: None,

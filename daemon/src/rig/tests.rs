@@ -165,6 +165,7 @@ fn answered(rig: &mut Rig, group: &str, extension: &str) -> call::LegId {
         calling: None,
         name: None,
         call: None,
+        diverted: None,
         no_answer_millis: 10_000,
         on_person: None,
         bridge: None,

@@ -121,6 +121,7 @@ pub fn dial_to(digits: &str) -> Dial {
         calling: None,
         name: None,
         call: None,
+        diverted: None,
         no_answer_millis: 30_000,
         on_person: None,
         bridge: None,

@@ -1,6 +1,9 @@
 //! Trunk groups: in which order channels are tried, what becomes of numbers, who calls, where calls overflow to.
 
-use call::{CallCommand, CallEvent, Cause, Dial, Number, NumberType, RefusalCode};
+use call::{
+    CallCommand, CallEvent, Cause, Dial, Diversion, DiversionReason, Number, NumberType,
+    RefusalCode,
+};
 use media::{GroupSettings, Hunt, Media, MediaSettings, Pattern, Rewrite, Rule, SettingsError};
 use signalling::{Event, Order, ServiceStatus, Timeslots};
 use tdm::Instant;
@@ -156,10 +159,15 @@ fn a_caller_is_told_with_name_and_diversion_and_a_withheld_one_without_a_name() 
 }
 
 #[test]
-fn the_name_of_a_dial_goes_out_with_its_call_again_after_a_collision_too() {
+fn name_and_diversion_of_a_dial_go_out_with_its_call_again_after_a_collision_too() {
     let mut bench = Bench::new(settings(1));
-    bench.must(call::CallCommand::Dial(Dial { name: Some("Lin Wei".into()), ..dial_to("1") }));
+    let reason = DiversionReason::NoReply;
+    let diverted = Some(Diversion { from: Number::unknown("4711"), reason });
+    let named = Dial { name: Some("Lin Wei".into()), diverted, ..dial_to("1") };
+    bench.must(call::CallCommand::Dial(named));
     let first = outgoing(&mut bench, 0);
+    let from = first.redirecting.as_ref().map(|from| (from.number.digits.as_str(), from.reason));
+    assert_eq!(from, Some(("4711", 2)));
     assert_eq!(first.name.as_deref(), Some("Lin Wei"));
     let clearing =
         signalling::Clearing { cause: Cause(44), location: call::Location::User, by_far_end: true };
@@ -168,6 +176,7 @@ fn the_name_of_a_dial_goes_out_with_its_call_again_after_a_collision_too() {
     let second = outgoing(&mut bench, 0);
     assert_ne!(second.channel.timeslot, first.channel.timeslot);
     assert_eq!(second.name.as_deref(), Some("Lin Wei"));
+    assert_eq!(second.redirecting, first.redirecting);
     let long = Dial { name: Some("x".repeat(81)), ..dial_to("1") };
     assert!(bench.command(call::CallCommand::Dial(long)).is_err());
 }

@@ -452,6 +452,7 @@ impl World {
             calling: None,
             name: None,
             call: None,
+            diverted: None,
             no_answer_millis,
             on_person,
             bridge,
