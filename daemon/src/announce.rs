@@ -29,7 +29,8 @@ pub struct AnnounceArgs {
 pub enum Verb {
     /// Makes a recording known, from the next start of the call server on.
     Add {
-        /// 8 kHz mono: WAV (16-bit PCM, A-law, µ-law), `.al` or `.ul`. Nothing but the announcement, once.
+        /// 8 kHz: WAV (16-bit PCM, A-law, µ-law; of two channels the left), `.al` or `.ul`. Nothing but the
+        /// announcement, once.
         file: PathBuf,
         /// vacant, off, suspended, unreachable, busy or limit.
         #[arg(long)]
@@ -96,7 +97,7 @@ fn folder(place: &Place) -> Result<PathBuf> {
 }
 
 fn load(folder: &Path) -> Result<Vec<Known>> {
-    let (known, unread) = announcements::load(folder)?;
+    let (known, unread) = announcements::load(folder);
     for why in unread {
         crate::output::complain(format_args!("{why:#}"));
     }
@@ -170,7 +171,7 @@ mod tests {
             }
         }
         assert!(heard.len() >= 8, "{}", heard.len());
-        let (known, _) = announcements::load(folder.path()).unwrap();
+        let (known, _) = announcements::load(folder.path());
         for (n, (name, line)) in heard.iter().enumerate() {
             let named: Vec<(u64, &str)> = recognised(&known, line)
                 .iter()

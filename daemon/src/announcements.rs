@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +22,10 @@ use crate::analyze::{audio, only_tone};
 pub const FOLDER: &str = "/var/lib/trunkline/announcements";
 /// Octets of a name.
 const NAME_OCTETS_MAX: usize = 64;
+/// What a name is.
+const NAMES: &str = "an announcement's name has 1 to 64 letters, digits, `_` or `-`";
+/// An announcement that is longer says nothing new.
+const SECONDS_MAX: usize = 120;
 
 /// A recording in the folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,48 +49,60 @@ pub struct Known {
     pub millis: u32,
 }
 
-/// The announcements in `folder`, by name. None when there is no such folder.
-///
-/// # Errors
-/// The folder cannot be read, or two announcements have one name.
-pub fn list(folder: &Path) -> Result<Vec<Announcement>> {
-    let mut found = BTreeMap::<String, Announcement>::new();
+/// The announcements in `folder`, by name, and what else lies there. None when there is no such folder. Nothing in it
+/// keeps the rest from being known, or the call server from starting.
+pub fn list(folder: &Path) -> (Vec<Announcement>, Vec<anyhow::Error>) {
+    let (mut found, mut unread) = (BTreeMap::<String, Announcement>::new(), Vec::new());
     for means in Meaning::ALL {
         let of_meaning = folder.join(means.word());
         let entries = match std::fs::read_dir(&of_meaning) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error).context(of_meaning.display().to_string()),
-        };
-        for entry in entries {
-            let path = entry.with_context(|| of_meaning.display().to_string())?.path();
-            let name = path.file_stem().and_then(|stem| stem.to_str()).filter(|name| is_name(name));
-            let is_wav = path.extension().is_some_and(|extension| extension == "wav");
-            let Some(name) = name.filter(|_| is_wav).map(str::to_owned) else { continue };
-            if let Some(other) = found.get(&name) {
-                bail!("{} and {} have one name", other.path.display(), path.display());
+            Err(error) => {
+                unread.push(anyhow::Error::new(error).context(of_meaning.display().to_string()));
+                continue;
             }
-            found.insert(name.clone(), Announcement { name, means, path });
+        };
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort_unstable();
+        for path in paths {
+            match announcement(&path, means, &found) {
+                Ok(it) => drop(found.insert(it.name.clone(), it)),
+                Err(why) => unread.push(why.context(path.display().to_string())),
+            }
         }
     }
-    ensure!(found.len() <= PRINTS_MAX, "{}: more than {PRINTS_MAX}", folder.display());
-    Ok(found.into_values().collect())
+    (found.into_values().collect(), unread)
+}
+
+/// What lies at `path`, by its name alone.
+fn announcement(
+    path: &Path,
+    means: Meaning,
+    found: &BTreeMap<String, Announcement>,
+) -> Result<Announcement> {
+    ensure!(path.extension().is_some_and(|extension| extension == "wav"), "is no `.wav`");
+    let name = path.file_stem().and_then(|stem| stem.to_str()).filter(|name| is_name(name));
+    let name = name.with_context(|| NAMES)?.to_owned();
+    if let Some(other) = found.get(&name) {
+        bail!("has the name of {}", other.path.display());
+    }
+    ensure!(found.len() < PRINTS_MAX, "is more than the {PRINTS_MAX} that can be known");
+    Ok(Announcement { name, means, path: path.to_owned() })
 }
 
 /// Every announcement in `folder` that can be read, and why others cannot.
-///
-/// # Errors
-/// As [`list`].
-pub fn load(folder: &Path) -> Result<(Vec<Known>, Vec<anyhow::Error>)> {
-    let (mut known, mut unread) = (Vec::new(), Vec::new());
-    for announcement in list(folder)? {
+pub fn load(folder: &Path) -> (Vec<Known>, Vec<anyhow::Error>) {
+    let (found, mut unread) = list(folder);
+    let mut known = Vec::new();
+    for announcement in found {
         let path = announcement.path.clone();
         match read(&path) {
             Ok((_, print, millis)) => known.push(Known { announcement, print, millis }),
             Err(why) => unread.push(why.context(path.display().to_string())),
         }
     }
-    Ok((known, unread))
+    (known, unread)
 }
 
 /// The index of some announcements, by whose numbers the ears name them.
@@ -103,16 +119,12 @@ pub fn index(known: &[Known]) -> Arc<Index> {
 pub fn add(folder: &Path, file: &Path, means: Meaning, name: Option<&str>) -> Result<Announcement> {
     let own = file.file_stem().and_then(|stem| stem.to_str());
     let name = name.or(own).filter(|name| is_name(name));
-    let Some(name) = name else {
-        bail!(
-            "an announcement's name has 1 to {NAME_OCTETS_MAX} letters, digits, `_` or `-`: say --name"
-        )
-    };
+    let Some(name) = name else { bail!("{NAMES}: say --name") };
     let (octets, print, _) = read(file).with_context(|| file.display().to_string())?;
     if let Some(tone) = only_tone(&octets, Law::A) {
         bail!("{}: is a tone, {tone}: tones are known without a recording", file.display());
     }
-    let (known, _) = load(folder)?;
+    let (known, _) = load(folder);
     ensure!(known.len() < PRINTS_MAX, "there are {PRINTS_MAX} announcements: that is the limit");
     if let Some(other) = known.iter().find(|k| k.announcement.name == name) {
         let means = other.announcement.means;
@@ -134,7 +146,7 @@ pub fn add(folder: &Path, file: &Path, means: Meaning, name: Option<&str>) -> Re
 /// # Errors
 /// There is none of this name, or its file cannot be removed.
 pub fn remove(folder: &Path, name: &str) -> Result<Announcement> {
-    let found = list(folder)?.into_iter().find(|announcement| announcement.name == name);
+    let found = list(folder).0.into_iter().find(|announcement| announcement.name == name);
     let found = found.with_context(|| format!("there is no announcement {name}"))?;
     std::fs::remove_file(&found.path).with_context(|| found.path.display().to_string())?;
     Ok(found)
@@ -143,6 +155,10 @@ pub fn remove(folder: &Path, name: &str) -> Result<Announcement> {
 /// A-law octets, print and length of a recording.
 fn read(path: &Path) -> Result<(Vec<u8>, Print, u32)> {
     let octets = audio::read(path, Law::A)?;
+    ensure!(
+        octets.len() <= SECONDS_MAX * 8000,
+        "is longer than {SECONDS_MAX} s: cut out the announcement"
+    );
     let samples: Vec<f32> =
         octets.iter().map(|&octet| f32::from(g711::decode(Law::A, octet)) / 32_768.0).collect();
     let print = Print::of(&samples);
@@ -156,10 +172,21 @@ fn read(path: &Path) -> Result<(Vec<u8>, Print, u32)> {
     Ok((octets, print, u32::try_from(samples.len() / 8).unwrap_or(u32::MAX)))
 }
 
-/// Writes an A-law WAV that is there as a whole or not at all.
+/// Writes an A-law WAV that is there as a whole or not at all. What `root` makes belongs to whom the folder above
+/// belongs to: the call server shall read it.
 fn keep(path: &Path, octets: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
+    let missing: Vec<&Path> = folder.ancestors().take_while(|it| !it.exists()).collect();
+    let above = missing.last().map_or(Some(folder), |it| it.parent());
     std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
+    let owner = above.and_then(|above| std::fs::metadata(above).ok());
+    let hand_over = |it: &Path| match &owner {
+        Some(owner) if nix::unistd::geteuid().is_root() => {
+            std::os::unix::fs::chown(it, Some(owner.uid()), Some(owner.gid()))
+        }
+        _ => Ok(()),
+    };
+    missing.iter().try_for_each(|made| hand_over(made))?;
     let unfinished = path.with_extension("new");
     let mut file = std::fs::OpenOptions::new()
         .create(true)
@@ -181,6 +208,7 @@ fn keep(path: &Path, octets: &[u8]) -> Result<()> {
     file.write_all(&head)?;
     file.write_all(octets)?;
     file.sync_all()?;
+    hand_over(&unfinished)?;
     std::fs::rename(&unfinished, path)?;
     std::fs::File::open(folder)?.sync_all()?;
     Ok(())
@@ -212,7 +240,7 @@ mod tests {
     fn an_announcement_is_there_after_a_restart_and_gone_when_it_was_removed() {
         let folder = tempfile::tempdir().unwrap();
         let library = folder.path().join("library");
-        assert!(list(&library).unwrap().is_empty(), "it ships empty");
+        assert!(list(&library).0.is_empty(), "it ships empty");
         let (orphan, busy) = (prompt(folder.path(), "orphan"), prompt(folder.path(), "all_busy"));
         let added = add(&library, &orphan, Meaning::Vacant, Some("no_such_number")).unwrap();
         add(&library, &busy, Meaning::Busy, None).unwrap();
@@ -221,12 +249,12 @@ mod tests {
             found.iter().map(|a| (a.name.clone(), a.means)).collect()
         };
         let both = [("all_busy".into(), Meaning::Busy), ("no_such_number".into(), Meaning::Vacant)];
-        assert_eq!(names(&list(&library).unwrap()), both);
-        let (known, unread) = load(&library).unwrap();
+        assert_eq!(names(&list(&library).0), both);
+        let (known, unread) = load(&library);
         assert!(unread.is_empty() && known.iter().all(|k| k.millis > 1500));
         assert_eq!(index(&known).len(), 2);
         remove(&library, "all_busy").unwrap();
-        assert_eq!(names(&list(&library).unwrap()), both[1..]);
+        assert_eq!(names(&list(&library).0), both[1..]);
         assert!(remove(&library, "all_busy").unwrap_err().to_string().contains("all_busy"));
     }
 
@@ -238,7 +266,7 @@ mod tests {
         add(&library, &orphan, Meaning::Vacant, None).unwrap();
         let refused = |file: &Path, name: Option<&str>| {
             let why = add(&library, file, Meaning::Off, name).unwrap_err();
-            assert_eq!(list(&library).unwrap().len(), 1, "{why:#}");
+            assert_eq!(list(&library).0.len(), 1, "{why:#}");
             format!("{why:#}")
         };
         let other = prompt(folder.path(), "all_busy");
@@ -273,8 +301,16 @@ mod tests {
         // What somebody else put there and cannot be read is named, and does not hide the rest.
         std::fs::create_dir_all(library.join("off")).unwrap();
         std::fs::copy(&bad, library.join("off/bad.wav")).unwrap();
-        let (known, unread) = load(&library).unwrap();
+        let (known, unread) = load(&library);
         assert_eq!(known.len(), 1);
         assert!(format!("{:#}", unread[0]).contains("off/bad.wav"));
+        // Nor does anything else that may lie there.
+        std::fs::copy(&orphan, library.join("off/orphan.wav")).unwrap();
+        std::fs::write(library.join("off/notes.txt"), "?").unwrap();
+        std::fs::write(library.join("off/a b.wav"), "?").unwrap();
+        std::fs::write(library.join("busy"), "a file").unwrap();
+        std::fs::create_dir(library.join("off/folder.wav")).unwrap();
+        let (known, unread) = load(&library);
+        assert_eq!((known.len(), unread.len()), (1, 6), "{unread:?}");
     }
 }

@@ -20,9 +20,10 @@ pub fn load(place: &Place) -> Result<Config> {
     let folder = place.prompt_folder(&config);
     prompts::load(folder.as_deref(), config.host.prompt_language())?;
     let path = place.config_path();
-    let (_, unread) = announcements::load(&place.announcement_folder(&config))?;
-    if let Some(why) = unread.into_iter().next() {
-        return Err(why);
+    let (_, unread) = announcements::load(&place.announcement_folder(&config));
+    // The call server starts without them, and so may whoever asks first.
+    for why in unread {
+        crate::output::complain(format_args!("an announcement is left out: {why:#}"));
     }
     far_ends::check(&config, path.parent().unwrap_or(Path::new(".")))?;
     users(&config)?;

@@ -261,7 +261,7 @@ fn media(place: &Place) -> anyhow::Result<()> {
     log();
     let folder = place.prompt_folder(&config);
     let prompts = prompts::load(folder.as_deref(), config.host.prompt_language())?;
-    let (known, unread) = announcements::load(&place.announcement_folder(&config))?;
+    let (known, unread) = announcements::load(&place.announcement_folder(&config));
     for why in unread {
         tracing::warn!("an announcement is left out: {why:#}");
     }

@@ -301,7 +301,12 @@ pub fn export(path: &Path, from_us: i64, to_us: i64, to: impl io::Write) -> anyh
     let mut rows = select.query(params![from_us, to_us])?;
     let mut count = 0;
     while let Some(row) = rows.next()? {
+        // An older database has fewer columns.
+        let columns = row.as_ref().column_count();
         let text = |column: usize| -> rusqlite::Result<String> {
+            if column >= columns {
+                return Ok(String::new());
+            }
             Ok(match row.get_ref(column)? {
                 rusqlite::types::ValueRef::Null => String::new(),
                 rusqlite::types::ValueRef::Integer(number) => number.to_string(),
@@ -317,7 +322,7 @@ pub fn export(path: &Path, from_us: i64, to_us: i64, to: impl io::Write) -> anyh
             _ => String::new(),
         };
         let calling = if row.get(7)? { "restricted".to_owned() } else { text(6)? };
-        let hidden: Option<bool> = row.get(24)?;
+        let hidden: Option<bool> = if columns > 24 { row.get(24)? } else { None };
         let diverted = if hidden == Some(true) { "restricted".to_owned() } else { text(23)? };
         csv.write_record([
             text(0)?,
@@ -543,6 +548,26 @@ pub(crate) mod tests {
         drop(writer);
         other.execute_batch("commit").unwrap();
         assert_eq!(export(&path, i64::MIN, i64::MAX, &mut Vec::new()).unwrap(), 1);
+    }
+
+    #[test]
+    fn records_of_an_earlier_version_are_exported_before_anything_writes_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records.db");
+        let writer = Writer::open(&path).unwrap();
+        writer.put(record(1));
+        drop(writer);
+        let lines = || {
+            let mut csv = Vec::new();
+            export(&path, i64::MIN, i64::MAX, &mut csv).unwrap();
+            String::from_utf8(csv).unwrap()
+        };
+        assert!(lines().lines().count() == 2);
+        let connection = Connection::open(&path).unwrap();
+        for (name, _) in LATER.iter().rev() {
+            connection.execute_batch(&format!("alter table calls drop column {name}")).unwrap();
+            assert!(lines().lines().count() == 2, "without {name}");
+        }
     }
 
     #[test]

@@ -245,7 +245,8 @@ impl Answer {
         let is_out_of_time = since >= JUDGES_WITHIN_MILLIS;
         let speaks_on = is_out_of_time && quiet < WAITS_MIN_MILLIS && self.machine >= 0.5;
         let is_over = quiet >= WAITS_MAX_MILLIS || is_out_of_time && quiet >= WAITS_MIN_MILLIS;
-        let has_waited = is_over && !is_held;
+        // What was a machine's is only a person's when somebody speaks who sounds like one: not because it stopped.
+        let has_waited = is_over && !is_held && self.verdict != Some(Answerer::Machine);
         let is_machine = self.machine >= self.limit(has_waited) || speaks_on;
         let wait = if spoke <= HELLO_MAX_MILLIS { WAITS_MIN_MILLIS } else { BREATH_MILLIS };
         let is_person = quiet >= wait && !is_held && self.machine < PERSON;

@@ -529,6 +529,8 @@ impl Acd {
             agent.faults = 0;
             agent.calls += 1;
             agent.up = true;
+            // His word is on this call from now on.
+            (agent.last_work, agent.last_dialled) = (Some(work), None);
         });
         self.set_agent(name, AgentState::Talking { work, held: false });
         match work {
@@ -635,6 +637,7 @@ impl Agent {
             wrap_up_millis: 0,
             calls: 0,
             last_dialled: None,
+            last_work: None,
         }
     }
 }

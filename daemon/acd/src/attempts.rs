@@ -165,7 +165,10 @@ impl Acd {
             }
             Ok(_) => self.not_dialled(id, Err("the call server gave no leg".into())),
             Err(refusal) => {
-                let senseless = matches!(refusal.code, RefusalCode::BadValue | RefusalCode::Denied);
+                // Only what is wrong with this number: a prompt the call server has not got would cost the whole list.
+                let of_number = matches!(refusal.field.as_deref(), Some("called" | "calling"));
+                let senseless = refusal.code == RefusalCode::BadValue && of_number
+                    || refusal.code == RefusalCode::Denied;
                 let why = if senseless { Err(refusal.message) } else { Ok(()) };
                 self.not_dialled(id, why);
             }
@@ -384,7 +387,15 @@ impl Acd {
             was: attempt.was,
         };
         if let Some(agent) = had {
-            self.with_agent(&agent, |agent| agent.last_dialled = Some(record.clone()));
+            self.with_agent(&agent, |agent| {
+                // A call that he sent on may end after one he had later.
+                let later = |last: &CallRecord| last.started_utc_us > record.started_utc_us;
+                if agent.last_work == Some(Work::Attempt(id))
+                    && !agent.last_dialled.as_ref().is_some_and(later)
+                {
+                    agent.last_dialled = Some(record.clone());
+                }
+            });
         }
         self.record(record);
     }

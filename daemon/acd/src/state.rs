@@ -157,6 +157,9 @@ pub struct Agent {
     /// The last dialled call he had, once it was over.
     #[serde(default)]
     pub last_dialled: Option<CallRecord>,
+    /// What he talked in last, or talks in.
+    #[serde(default)]
+    pub last_work: Option<Work>,
 }
 
 /// How far a caller has come.

@@ -62,6 +62,10 @@ impl Media {
     /// The ear's final word.
     pub(crate) fn judged(&mut self, id: LegId, who: Answerer, score: f32, at: SampleTime) {
         let verdict = verdict_of(who);
+        // Time was up before, and somebody was told so.
+        if self.legs.get(&id).is_some_and(|leg| leg.judgement.is_none() && leg.watch.is_some()) {
+            return self.revised(id, who, score, at);
+        }
         let words = match verdict {
             Verdict::Human => "a short greeting",
             Verdict::Machine => "a recording",

@@ -7,8 +7,11 @@ use signalling::Order;
 use tdm::SampleTime;
 
 use crate::leg::{Play, Purpose, State};
-use crate::machine::{Media, OperationKind, wrong_state};
+use crate::machine::{LegTimer, Media, OperationKind, Timer, wrong_state};
 use crate::outcome::Note;
+
+/// Words in a DISCONNECT with sound: a known announcement is recognised within 2.5 s of its start, others are not.
+const RECOGNISED_WITHIN_MILLIS: u32 = 3_000;
 
 impl Media {
     pub(crate) fn play(
@@ -206,10 +209,14 @@ impl Media {
         let Some(leg) = self.legs.get_mut(&id).filter(|_| !answered) else { return };
         // Sound nobody promised is sound all the same.
         leg.in_band = true;
-        let classified = leg.sounds.is_final() || class == ToneClass::Announcement;
+        let is_words = class == ToneClass::Announcement;
+        let (is_final, listens) = (leg.sounds.is_final(), leg.state == State::Listening);
         match leg.promised {
             Some(waiting) => self.settle(waiting),
-            None if leg.state == State::Listening && classified => self.release(id),
+            None if listens && is_words && !is_final && !self.settings.announcements.is_empty() => {
+                self.set_timer(Timer::Leg(id, LegTimer::Listen), RECOGNISED_WITHIN_MILLIS);
+            }
+            None if listens && (is_final || is_words) => self.release(id),
             None => {}
         }
     }

@@ -15,8 +15,10 @@ const FILE_OCTETS_MAX: u64 = 24 * 3600 * 16_000;
 /// # Errors
 /// When the file cannot be read, is no WAV of 8 kHz mono in a coding we know, or is too large.
 pub fn read(path: &Path, law: Law) -> Result<Vec<u8>> {
-    let size = fs::metadata(path).context("cannot be opened")?.len();
-    ensure!(size <= FILE_OCTETS_MAX, "is longer than 24 hours");
+    let metadata = fs::metadata(path).context("cannot be opened")?;
+    // A pipe or a device might never end.
+    ensure!(metadata.is_file(), "is no file");
+    ensure!(metadata.len() <= FILE_OCTETS_MAX, "is longer than 24 hours");
     let bytes = fs::read(path).context("cannot be read")?;
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     match extension.to_ascii_lowercase().as_str() {
@@ -51,8 +53,8 @@ fn wav(bytes: &[u8], law: Law) -> Result<Vec<u8>> {
         match id {
             b"fmt " => coding = Some(format(content)?),
             b"data" => {
-                let coding = coding.context("has samples before their format")?;
-                return Ok(samples(content, coding, law));
+                let (coding, channels) = coding.context("has samples before their format")?;
+                return Ok(samples(content, coding, channels, law));
             }
             _ => {}
         }
@@ -62,34 +64,39 @@ fn wav(bytes: &[u8], law: Law) -> Result<Vec<u8>> {
     bail!("has no samples")
 }
 
-fn format(content: &[u8]) -> Result<Coding> {
+/// Coding and channels: of two the first is read, which in recordings of this program is who called or was called.
+fn format(content: &[u8]) -> Result<(Coding, usize)> {
     let word =
         |at: usize| content.get(at..at + 2).and_then(|w| w.try_into().ok()).map(u16::from_le_bytes);
     let (Some(mut tag), Some(channels), Some(bits)) = (word(0), word(2), word(14)) else {
         bail!("has a format chunk that is too short");
     };
     let rate = content.get(4..8).and_then(|w| w.try_into().ok()).map(u32::from_le_bytes);
-    ensure!(channels == 1, "has {channels} channels, not one");
+    ensure!(matches!(channels, 1 | 2), "has {channels} channels, not one or two");
     ensure!(rate == Some(8000), "has {} samples a second, not 8000", rate.unwrap_or_default());
     if tag == 0xFFFE {
         // WAVE_FORMAT_EXTENSIBLE: the tag is the start of the sub-format.
         tag = word(24).context("has an extensible format without sub-format")?;
     }
-    Ok(match (tag, bits) {
+    let coding = match (tag, bits) {
         (1, 16) => Coding::Pcm16,
         (6, 8) => Coding::Law(Law::A),
         (7, 8) => Coding::Law(Law::Mu),
         _ => {
             bail!("is coded as format {tag} with {bits} bits; 16-bit PCM, A-law and µ-law are read")
         }
-    })
+    };
+    Ok((coding, usize::from(channels)))
 }
 
-fn samples(content: &[u8], coding: Coding, law: Law) -> Vec<u8> {
+fn samples(content: &[u8], coding: Coding, channels: usize, law: Law) -> Vec<u8> {
     match coding {
-        Coding::Law(from) => converted(content, from, law),
+        Coding::Law(from) => {
+            content.iter().step_by(channels).map(|&o| g711::convert(from, law, o)).collect()
+        }
         Coding::Pcm16 => content
             .chunks_exact(2)
+            .step_by(channels)
             .filter_map(|pair| pair.try_into().ok())
             .map(|pair| g711::encode(law, i16::from_le_bytes(pair)))
             .collect(),
@@ -123,6 +130,20 @@ mod tests {
             octets.iter().flat_map(|&o| g711::decode(Law::A, o).to_le_bytes()).collect();
         assert_eq!(wav(&wav_of(6, 8, 5, &octets), Law::A).unwrap(), octets);
         assert_eq!(wav(&wav_of(1, 16, 10, &pcm), Law::A).unwrap(), octets);
+    }
+
+    /// As a recording of this program has them: who was called left, who called right.
+    #[test]
+    fn of_two_channels_the_first_is_read() {
+        let stereo = |tag, bits, data: &[u8]| {
+            let mut file = wav_of(tag, bits, u32::MAX, data);
+            file[22] = 2;
+            wav(&file, Law::A).unwrap()
+        };
+        assert_eq!(stereo(6, 8, &[0xD5, 1, 0x55, 2, 0xAA, 3]), [0xD5, 0x55, 0xAA]);
+        let pcm: Vec<u8> =
+            [0xD5, 0x34].iter().flat_map(|&o| g711::decode(Law::A, o).to_le_bytes()).collect();
+        assert_eq!(stereo(1, 16, &pcm), [0xD5]);
     }
 
     #[test]

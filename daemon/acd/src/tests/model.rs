@@ -10,6 +10,9 @@ use call::{
 };
 use tdm::Rng;
 
+/// A prompt the call centre has and the call server has not.
+pub const UNKNOWN_PROMPT: &str = "added_later";
+
 /// What is to happen by itself.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Later {
@@ -449,7 +452,15 @@ impl Model {
                 self.bridge(a, b);
                 Ok(none)
             }
-            CallCommand::Dial(dial) => Ok(self.dial(dial)),
+            CallCommand::Dial(dial) => {
+                let message = dial.on_person.as_ref().and_then(|arm| arm.message.as_ref());
+                if message.is_some_and(|message| message.prompt == UNKNOWN_PROMPT) {
+                    let mut refusal = Refusal::new(RefusalCode::BadValue, "dial", "no such prompt");
+                    refusal.field = Some("message".into());
+                    return Err(refusal);
+                }
+                Ok(self.dial(dial))
+            }
             CallCommand::Hold { leg } | CallCommand::Retrieve { leg } => {
                 self.up(leg)?;
                 let on = !self.legs[&leg].held;

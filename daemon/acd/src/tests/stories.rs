@@ -4,10 +4,10 @@ use call::{
     CallCommand, CallEvent, Cause, Direction, LegId, LegState, PlayItem, RefusalCode, ToneClass,
 };
 
-use super::model::Manners;
+use super::model::{Manners, UNKNOWN_PROMPT};
 use super::world::{World, agent, centre, queue};
 use crate::settings::AgentKind;
-use crate::state::{AgentState, Stage};
+use crate::state::{AgentState, ContactState, Stage, Work};
 use crate::{Acd, Action, ApiRequest, CallResult, Settings, Was};
 
 const SECOND: u64 = 1_000_000;
@@ -484,6 +484,45 @@ fn an_agent_says_during_or_after_a_call_that_it_was_a_machines() {
         (again.len(), again[0].called.as_str(), again[0].was),
         (1, "0110", Some(Was::Person))
     );
+}
+
+/// A word on a call is of the call that was just had, and no other.
+#[test]
+fn after_a_caller_no_dialled_call_of_before_is_spoken_of() {
+    let mut manners = patient();
+    manners.talk_us = 5 * SECOND;
+    manners.ring_us = SECOND;
+    let mut world = started(centre(1, 1), manners);
+    let name = world.acd.settings.agents[0].name.clone();
+    let csv = "number\n0100\n".into();
+    let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+    world.api(load).unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    while world.records.is_empty() {
+        world.run(world.model.now_us + SECOND / 10);
+    }
+    world.api(ApiRequest::Disposition { agent: name.clone(), was: Was::Machine }).unwrap();
+    // Then he talks with somebody who called.
+    world.acd.talk(Work::Visit(call::CallId { instance: 1, number: 9999 }), &name);
+    let refused = world.acd.disposition(&name, Was::Machine).unwrap_err();
+    assert_eq!(refused.code, RefusalCode::WrongState);
+}
+
+/// The call centre was started anew with a message that the call server does not know yet.
+#[test]
+fn a_prompt_that_is_not_there_costs_no_contact() {
+    let mut settings = centre(1, 1);
+    settings.campaigns[0].message = Some(UNKNOWN_PROMPT.into());
+    let mut world = started(settings, patient());
+    let csv = "number\n0107\n0117\n0127\n".into();
+    let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+    world.api(load).unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    world.run(world.model.now_us + 120 * SECOND);
+    let campaigns = world.api(ApiRequest::Campaigns {}).unwrap();
+    assert_eq!(campaigns["campaigns"][0]["done"], 0);
+    let states: Vec<_> = world.acd.state.contacts.iter().map(|(_, c)| c.state.clone()).collect();
+    assert!(states.iter().all(|state| !matches!(state, ContactState::Refused(_))), "{states:?}");
 }
 
 #[test]

@@ -4,9 +4,9 @@ use call::{
     CallCommand, CallEvent, Cause, Dial, LegId, MachineMessage, Meaning, OnPerson, Otherwise,
     Outcome, Verdict,
 };
-use dsp::ears::{Answerer, Heard};
+use dsp::ears::{Answerer, Heard, Sound};
 use dsp::pipeline;
-use signalling::{Event, LegKey};
+use signalling::{Event, LegKey, Order};
 use tdm::Channel;
 
 use crate::bench::*;
@@ -77,11 +77,28 @@ fn an_announcement_in_a_disconnect_is_left_as_soon_as_it_is_known() {
     let (leg, key, channel) = spoken_to(&mut bench, dial_to("5551"));
     let clearing = theirs(Cause::NORMAL_UNSPECIFIED);
     bench.tell(0, Event::DisconnectInBand { key, clearing });
-    bench.pass(2000);
-    assert!(!bench.has_ended(leg));
+    bench.pass(1000);
+    // Somebody speaks: which words they are shows a little later.
+    bench.hear_sound(channel, Sound::Announcement);
+    bench.pass(1500);
+    assert!(!bench.orders(0).contains(&Order::Release { key }));
     bench.hear(channel, OFF);
+    assert!(bench.orders(0).contains(&Order::Release { key }));
     bench.tell(0, Event::Ended { key, timeslot: None, clearing, glare: false });
     assert_eq!(bench.summary(leg).outcome, Some(Outcome::NoAnswer));
+}
+
+#[test]
+fn words_in_a_disconnect_that_nobody_knows_are_left_after_three_seconds() {
+    let mut bench = Bench::new(settings(1));
+    let (_, key, channel) = spoken_to(&mut bench, dial_to("5551"));
+    let clearing = theirs(Cause::NORMAL_UNSPECIFIED);
+    bench.tell(0, Event::DisconnectInBand { key, clearing });
+    bench.hear_sound(channel, Sound::Announcement);
+    bench.pass(2999);
+    assert!(!bench.orders(0).contains(&Order::Release { key }));
+    bench.pass(1);
+    assert!(bench.orders(0).contains(&Order::Release { key }));
 }
 
 #[test]
