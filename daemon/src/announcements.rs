@@ -17,11 +17,10 @@ use dsp::g711;
 use tdm::Law;
 
 use crate::analyze::{audio, only_tone};
+use crate::prompts::is_name;
 
 /// Where they lie, below the root, unless the configuration names another folder.
 pub const FOLDER: &str = "/var/lib/trunkline/announcements";
-/// Octets of a name.
-const NAME_OCTETS_MAX: usize = 64;
 /// What a name is.
 const NAMES: &str = "an announcement's name has 1 to 64 letters, digits, `_` or `-`";
 /// An announcement that is longer says nothing new.
@@ -212,11 +211,6 @@ fn keep(path: &Path, octets: &[u8]) -> Result<()> {
     std::fs::rename(&unfinished, path)?;
     std::fs::File::open(folder)?.sync_all()?;
     Ok(())
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=NAME_OCTETS_MAX).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 #[cfg(test)]

@@ -163,7 +163,8 @@ fn collect(folder: &Path, found: &mut BTreeMap<String, PathBuf>) -> Result<(), P
     Ok(())
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a file, a prompt's or an announcement's, may have this name without its ending.
+pub fn is_name(name: &str) -> bool {
     (1..=NAME_OCTETS_MAX).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }

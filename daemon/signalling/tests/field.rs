@@ -3,16 +3,15 @@
 
 mod bench;
 
-use bench::{Bench, NETWORK, USER, outgoing, slot};
+use bench::{Bench, NETWORK, NOW, USER, engine, outgoing, slot};
 use call::Cause;
 use signalling::q931::{Body, Engine, EngineOutput, Header};
 use signalling::{
     ChannelChoice, Dialect, Event, Failure, LegKey, Order, PriSettings, RestartForm, Side,
     Timeslots,
 };
-use tdm::{Instant, Timeslot};
+use tdm::Timeslot;
 
-const NOW: Instant = Instant::seconds(1);
 const ALERTING: u8 = 0x01;
 const CONNECT: u8 = 0x07;
 const CONNECT_ACKNOWLEDGE: u8 = 0x0F;
@@ -20,27 +19,15 @@ const RESTART: u8 = 0x46;
 const RELEASE: u8 = 0x4D;
 const STATUS_ENQUIRY: u8 = 0x75;
 
-fn engine(settings: PriSettings) -> Engine {
-    let mut engine = Engine::new(settings);
-    engine.link_up(NOW);
-    while engine.poll().is_some() {}
-    engine
-}
 /// What the engine sent (code, cause) and told.
 fn outputs(engine: &mut Engine) -> (Vec<(u8, Option<u8>)>, Vec<Event>) {
-    let (mut sent, mut told) = (Vec::new(), Vec::new());
-    while let Some(output) = engine.poll() {
-        match output {
-            EngineOutput::Send(octets) => {
-                // What is no call control is maintenance: its code stands at the same place.
-                let parsed = Header::parse(&octets).map(|(_, elements)| Body::parse(elements));
-                let cause = parsed.ok().and_then(|body| body.cause.good().map(|c| c.cause.0));
-                sent.push((octets[4], cause));
-            }
-            EngineOutput::Event(event) => told.push(event),
-        }
-    }
-    (sent, told)
+    let (sent, told) = bench::outputs(engine);
+    let cause = |octets: &[u8]| {
+        // What is no call control is maintenance: its code stands at the same place.
+        let body = Header::parse(octets).ok().map(|(_, elements)| Body::parse(elements))?;
+        body.cause.good().map(|c| c.cause.0)
+    };
+    (sent.iter().map(|octets| (octets[4], cause(octets))).collect(), told)
 }
 /// SETUP of the peer, reference `n`, with this channel identification.
 fn setup(n: u8, channel: &[u8]) -> Vec<u8> {

@@ -3,16 +3,15 @@
 
 mod bench;
 
-use bench::{Bench, NETWORK, USER, outgoing, slot};
+use bench::{Bench, NETWORK, NOW, USER, engine, outgoing, outputs, slot};
 use call::Cause;
-use signalling::q931::{Body, Engine, EngineOutput};
+use signalling::q931::{Body, Engine};
 use signalling::{
     ChannelChoice, Dialect, Event, LegKey, Order, PriSettings, RestartForm, ServiceStatus, Side,
     Timeslots,
 };
 use tdm::Instant;
 
-const NOW: Instant = Instant::seconds(1);
 const SETUP: u8 = 0x05;
 const CONNECT_ACKNOWLEDGE: u8 = 0x0F;
 const RESTART: u8 = 0x46;
@@ -21,24 +20,8 @@ const RESTART_ACKNOWLEDGE: u8 = 0x4E;
 const RELEASE_COMPLETE: u8 = 0x5A;
 const STATUS_ENQUIRY: u8 = 0x75;
 
-fn engine(settings: PriSettings) -> Engine {
-    let mut engine = Engine::new(settings);
-    engine.link_up(NOW);
-    outputs(&mut engine);
-    engine
-}
 fn user() -> Engine {
     engine(PriSettings::e1(Side::User))
-}
-fn outputs(engine: &mut Engine) -> (Vec<Vec<u8>>, Vec<Event>) {
-    let (mut sent, mut told) = (Vec::new(), Vec::new());
-    while let Some(output) = engine.poll() {
-        match output {
-            EngineOutput::Send(octets) => sent.push(octets),
-            EngineOutput::Event(event) => told.push(event),
-        }
-    }
-    (sent, told)
 }
 fn codes(sent: &[Vec<u8>]) -> Vec<u8> {
     sent.iter().map(|message| message[4]).collect()

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use call::{Cause, Number};
 use signalling::pri::Interface;
+use signalling::q931::{Engine, EngineOutput};
 use signalling::{
     ChannelWish, Event, IncomingCall, InterfaceOutput, LegKey, Order, Outgoing, PriSettings, Side,
 };
@@ -37,6 +38,28 @@ pub fn slot(n: usize) -> Timeslot {
     Timeslot::new(n).expect("below 32")
 }
 
+/// When a bench, or an engine of its own, begins.
+pub const NOW: Instant = Instant::seconds(1);
+
+/// An engine whose link is up and whose events are taken.
+pub fn engine(settings: PriSettings) -> Engine {
+    let mut engine = Engine::new(settings);
+    engine.link_up(NOW);
+    outputs(&mut engine);
+    engine
+}
+/// What an engine sent and told.
+pub fn outputs(engine: &mut Engine) -> (Vec<Vec<u8>>, Vec<Event>) {
+    let (mut sent, mut told) = (Vec::new(), Vec::new());
+    while let Some(output) = engine.poll() {
+        match output {
+            EngineOutput::Send(octets) => sent.push(octets),
+            EngineOutput::Event(event) => told.push(event),
+        }
+    }
+    (sent, told)
+}
+
 pub fn outgoing(key: u32, timeslot: usize, exclusive: bool) -> Outgoing {
     Outgoing {
         key: LegKey(key),
@@ -55,7 +78,7 @@ impl Bench {
     }
     pub fn with(seed: u64, user: PriSettings, network: PriSettings) -> Self {
         Self {
-            now: Instant::seconds(1),
+            now: NOW,
             ends: [Interface::new(user), Interface::new(network)],
             events: Default::default(),
             sent: Vec::new(),
