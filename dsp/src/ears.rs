@@ -99,7 +99,7 @@ pub enum Heard {
     DtmfEnd(u8),
     /// Early media was classified.
     Progress(Sound),
-    /// Which special information tone it is; follows its `Progress`.
+    /// Which special information tone it is; its `Progress` follows at once.
     SitCode(SitCode),
     /// What the next verdict goes by, in the order of [`crate::answer::rhythm::NAMES`].
     AnswerReason([f32; FEATURES]),
@@ -612,10 +612,10 @@ impl Lane {
         if self.listen.progress
             && let Some(sound) = self.progress.take(at_millis, frame, tone, is_voice, plans)
         {
-            say(Heard::Progress(sound));
             if sound == Sound::Sit {
                 say(Heard::SitCode(self.progress.sit_code()));
             }
+            say(Heard::Progress(sound));
         }
         if (self.listen.fax || self.listen.answer)
             && let Some(heard) = self.fax.take(frame, tone)

@@ -88,8 +88,9 @@ pub struct Progress {
     /// The share of the power that the latest tone had.
     share: f32,
     sit_stage: usize,
-    /// The latest tone that may be the first of them, and what the second made of it.
+    /// The latest tones that may be the first and the second of them, and what the third made of it.
     sit_first: Tone,
+    sit_second: Tone,
     sit_code: SitCode,
     sit_end_millis: u32,
     until_recount: u8,
@@ -271,7 +272,7 @@ impl Progress {
         let gap = tone.from_millis.saturating_sub(self.sit_end_millis);
         self.sit_stage = match self.sit_stage {
             1 if is_at(1) && gap <= SIT_GAP_MILLIS => {
-                self.sit_code = SitCode::of(&self.sit_first, tone);
+                self.sit_second = *tone;
                 2
             }
             _ if is_at(0) => {
@@ -292,6 +293,7 @@ impl Progress {
             && tone.millis() >= 100;
         is_third.then(|| {
             self.sit_stage = 0;
+            self.sit_code = SitCode::of(&self.sit_first, &self.sit_second, tone);
             Sound::Sit
         })
     }

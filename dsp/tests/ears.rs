@@ -111,36 +111,55 @@ fn special_information_tones_are_known_in_any_zone() {
     }
 }
 
-/// The North American codes, each tone 1 % off.
-#[test]
-fn special_information_tones_say_their_code() {
+/// The North American codes and the international tones: frequencies of the first two, lengths of all three.
+fn sit_codes() -> [(SitCode, [f32; 2], [u32; 3]); 9] {
     use SitCode::*;
-    let (low, high) = ((913.8, 1370.6), (985.2, 1428.5));
-    for (first, second, code) in [
-        ((low.0, 274), (low.1, 274), Intercept),
-        ((high.0, 380), (low.1, 274), VacantCode),
-        ((low.0, 274), (high.1, 380), ReorderLocal),
-        ((high.0, 274), (low.1, 380), ReorderLongDistance),
-        ((high.0, 380), (high.1, 380), NoCircuitLocal),
-        ((low.0, 380), (low.1, 380), NoCircuitLongDistance),
-        ((950.0, 330), (1400.0, 330), International),
-    ] {
-        for off in [0.99, 1.0, 1.01] {
+    let (low, high) = ([913.8, 1370.6], [985.2, 1428.5]);
+    let (short, long) = (274, 380);
+    [
+        (Intercept, [low[0], low[1]], [short, short, long]),
+        (VacantCode, [high[0], low[1]], [long, short, long]),
+        (ReorderLocal, [low[0], high[1]], [short, long, long]),
+        (ReorderLongDistance, [high[0], low[1]], [short, long, long]),
+        (NoCircuitLocal, [high[0], high[1]], [long, long, long]),
+        (NoCircuitLongDistance, [low[0], low[1]], [long, long, long]),
+        (Ineffective, [low[0], high[1]], [long, short, long]),
+        // The code that is kept free says nothing.
+        (International, [high[0], high[1]], [short, short, long]),
+        (International, [950.0, 1400.0], [330, 330, 330]),
+    ]
+}
+
+fn sit_code_of(signal: &Signal) -> Option<SitCode> {
+    let listen = Listen { progress: true, ..Listen::default() };
+    let heard = hear(signal, Law::A, &["us"], listen);
+    let at = heard.iter().position(|(_, heard)| matches!(heard, Heard::SitCode(_)))?;
+    assert_eq!(heard.get(at + 1).map(|(_, next)| *next), Some(Heard::Progress(Sound::Sit)));
+    match heard.get(at) {
+        Some((_, Heard::SitCode(code))) => Some(*code),
+        _ => None,
+    }
+}
+
+/// All together up to 1.5 % too fast or too slow, each for itself by 0.5 %; up to 30 ms between the tones; levels 3 dB
+/// apart, from −9 to −33 dBm0; noise 20 dB below; words right behind.
+#[test]
+fn special_information_tones_say_their_code_through_lines_of_any_quality() {
+    let mut rng = Rng::from_seed(17);
+    let mut uniform = |from: f32, to: f32| from + (to - from) * rng.unit() as f32;
+    for (turn, speed) in [0.985, 0.993, 1.0, 1.007, 1.015].into_iter().enumerate() {
+        for (code, [first, second], lengths) in sit_codes() {
+            let third = if first == 950.0 { 1800.0 } else { 1776.7 };
+            let level = uniform(-33.0, -9.0);
             let mut signal = silence(300);
-            for (hz, millis) in [first, second, (1776.7, 380)] {
-                signal.extend(tones([hz * off, 0.0], [-20.0, -200.0], millis, 0));
+            for (hz, millis) in [first, second, third].into_iter().zip(lengths) {
+                let hz = hz * speed * uniform(0.995, 1.005);
+                let levels = [level + uniform(-1.5, 1.5), -200.0];
+                signal.extend(tones([hz, 0.0], levels, millis, uniform(0.0, 30.0) as u32));
             }
-            signal.extend(silence(300));
-            let listen = Listen { progress: true, ..Listen::default() };
-            let heard = hear(&with(signal, noise(3, -50.0)), Law::A, &["us"], listen);
-            let codes: Vec<_> = heard
-                .iter()
-                .filter_map(|(_, heard)| match heard {
-                    Heard::SitCode(code) => Some(*code),
-                    _ => None,
-                })
-                .collect();
-            assert_eq!(codes, [code], "{first:?} {second:?} {off}: {heard:?}");
+            signal.extend(voice(turn as u64, 400));
+            let signal = with(signal, noise(turn as u64, level - 20.0));
+            assert_eq!(sit_code_of(&signal), Some(code), "{first} {second} {speed} {level}");
         }
     }
 }
