@@ -160,12 +160,13 @@ impl Caller {
         }
     }
 
-    /// One millisecond after hanging up, until the other side has cleared: whether an agent came in just then.
+    /// One millisecond after hanging up, until the other side has cleared: whether an agent came in just then. Until
+    /// then he was not heard because he was not there: the wait is no gap in a conversation.
     pub fn linger(&self, scene: &mut Scene<'_>) {
         let was = scene.shared.ledger.standing(scene.record);
         if matches!(was, Standing::Queued | Standing::Rung) && scene.ear.suspects_pilot() {
             self.stand(Standing::Talked, scene);
-            scene.note_talk();
+            scene.note_heard();
         }
     }
 
@@ -246,5 +247,62 @@ impl Caller {
 
     fn stand(&self, standing: Standing, scene: &mut Scene<'_>) {
         scene.shared.ledger.with(scene.record, |call| call.standing = standing);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dsp::g711;
+    use dsp::zones::Zone;
+    use tdm::{Law, Rng};
+
+    use super::*;
+    use crate::ear::Ear;
+    use crate::ledger::{CallTruth, Ledger, PartyKind};
+    use crate::mouth::Mouth;
+    use crate::party::Tones;
+    use crate::pilot::PilotSource;
+    use crate::{Scenario, Voices};
+
+    /// Who waits in vain, hangs up and is answered in that very moment has talked, and his wait was no gap.
+    #[test]
+    fn the_wait_of_one_who_hangs_up_as_an_agent_comes_is_no_gap_in_a_conversation() {
+        let zone = Zone::by_key("cn").expect("China has a plan");
+        let mut shared = Shared {
+            scenario: Arc::new(Scenario::demo()),
+            seed: 1,
+            voices: Voices::embedded(),
+            tones: Tones::of(zone).expect("tones"),
+            rng: Rng::from_seed(1),
+            ledger: Ledger::default(),
+            ringing: Default::default(),
+            engaged: Default::default(),
+        };
+        let record = shared.ledger.open(CallTruth::new(PartyKind::Caller, 1, "100", 0));
+        let mut caller = Caller::new("5551".into(), 0, &mut shared);
+        let mut ear = Ear::new(Law::A, Pilot::Agent);
+        let mut mouth = Mouth::new(Law::A, Arc::from([0.0]), &mut Rng::from_seed(2));
+        let mut wishes = Vec::new();
+        for now_millis in 0..8_000 {
+            ear.hear(&[g711::encode_f32(Law::A, 0.0); 8]);
+            assert!(!ear.suspects_pilot(), "at {now_millis} ms");
+        }
+        let mut pilot = PilotSource::new(Pilot::Agent);
+        for now_millis in 8_000..8_040 {
+            ear.hear(&core::array::from_fn(|_| g711::encode_f32(Law::A, pilot.next_sample())));
+            let (ear, mouth, wishes) = (&mut ear, &mut mouth, &mut wishes);
+            let shared = &mut shared;
+            let mut scene = Scene { now_millis, ear, mouth, shared, record, wishes };
+            if now_millis == 8_000 {
+                caller.stand(Standing::Queued, &mut scene);
+                caller.leave(&mut scene);
+            }
+            caller.linger(&mut scene);
+        }
+        let truth = &shared.ledger.calls()[record];
+        assert!(truth.talked && truth.standing == Standing::Talked, "{truth:?}");
+        assert_eq!(truth.longest_gap_millis, 0);
     }
 }

@@ -147,11 +147,15 @@ impl Scene<'_> {
             self.mouth.chat(talk, &mut self.shared.rng);
         }
     }
-    /// Notes that the other party was heard, and for how long it was not since.
+    /// Notes that the other party was there.
+    pub fn note_heard(&mut self) {
+        self.shared.ledger.with(self.record, |call| call.talked = true);
+    }
+    /// Within a conversation: notes that the other party was there, and for how long it has not been heard.
     pub fn note_talk(&mut self) {
         let missed = self.ear.pilot_missed_millis();
+        self.note_heard();
         self.shared.ledger.with(self.record, |call| {
-            call.talked = true;
             call.longest_gap_millis = call.longest_gap_millis.max(missed);
         });
     }
