@@ -65,7 +65,7 @@ fn method(line: &Value) -> &str {
 #[test]
 fn every_method_of_the_call_server_has_an_example_that_is_read() {
     let mut seen = BTreeSet::new();
-    let own = ["hello", "ping", "subscribe", "unsubscribe", "ack", "time"];
+    let own = ["hello", "ping", "subscribe", "unsubscribe", "recall", "ack", "time"];
     for line in of("").filter(is_request) {
         let mut params: Map<String, Value> =
             line.get("params").and_then(Value::as_object).cloned().unwrap_or_default();

@@ -8,6 +8,9 @@ use serde_json::Value;
 /// How long an answer is remembered.
 pub const REMEMBERED_MICROS: u64 = 600 * 1_000_000;
 
+/// So many may wait for the answer to one request.
+const WAITING_MAX: usize = 8;
+
 pub(super) type Id = (String, String);
 
 struct Remembered {
@@ -54,7 +57,7 @@ impl Keys {
             return match &known.outcome {
                 _ if known.request != request => Seen::Reused,
                 Some(outcome) => Seen::Answered(Arc::clone(outcome)),
-                None if known.waiting.len() >= 8 => Seen::Full,
+                None if known.waiting.len() >= WAITING_MAX => Seen::Full,
                 None => {
                     known.waiting.push((asker.0, asker.1.clone()));
                     Seen::Pending
@@ -69,6 +72,20 @@ impl Keys {
         self.by_age.push_back((now_us, id.clone()));
         self.known.insert(id.clone(), Remembered { request, outcome: None, waiting: Vec::new() });
         Seen::New
+    }
+
+    /// What became of a request, without making it. One that is still being worked on is answered to `asker`, too.
+    pub fn recall(&mut self, now_us: u64, id: &Id, asker: (u64, &Value)) -> Seen {
+        self.forget(now_us);
+        match self.known.get_mut(id) {
+            None => Seen::New,
+            Some(Remembered { outcome: Some(outcome), .. }) => Seen::Answered(Arc::clone(outcome)),
+            Some(known) if known.waiting.len() >= WAITING_MAX => Seen::Full,
+            Some(known) => {
+                known.waiting.push((asker.0, asker.1.clone()));
+                Seen::Pending
+            }
+        }
     }
 
     /// Remembers the answer; returns who else waits for it.

@@ -340,6 +340,7 @@ impl Server {
                 Ok(Some(json!({})))
             }
             "ack" | "time" => self.taken(connection, &incoming).map(Some),
+            "recall" => self.recall(now_us, connection, incoming),
             _ => self.forward(now_us, connection, incoming),
         }
     }
@@ -435,6 +436,36 @@ impl Server {
             self.outputs.push_back(Output::TimeTaken { seq });
         }
         Ok(json!({}))
+    }
+
+    /// What the request of a key was answered, for one who fell before the answer came; `null` when it never came
+    /// here. Answers go out before events: who recalls before he subscribes knows every operation and leg of his
+    /// before he is told what became of them.
+    fn recall(
+        &mut self,
+        now_us: u64,
+        connection: u64,
+        incoming: Incoming,
+    ) -> Result<Option<Value>, Fault> {
+        let Incoming { id, key, .. } = incoming;
+        let Some(key) = key else {
+            let why = "the `key` of the request that may have been made";
+            return Err(Fault::invalid_params("recall", why).field("key"));
+        };
+        let Some(c) = self.connections.get(&connection) else { return Ok(None) };
+        let key_id = (c.client.clone().unwrap_or_default(), key);
+        match self.keys.recall(now_us, &key_id, (connection, &id)) {
+            Seen::Answered(outcome) => {
+                self.send(connection, &id, &outcome);
+                Ok(None)
+            }
+            Seen::Pending => Ok(None),
+            Seen::New | Seen::Reused => Ok(Some(Value::Null)),
+            Seen::Full => {
+                let why = "too many wait for this answer";
+                Err(Fault::refused(RefusalCode::Busy, "recall", why))
+            }
+        }
     }
 
     fn may_control(&self, connection: u64, method: &str) -> Result<(), Fault> {

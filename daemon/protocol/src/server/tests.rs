@@ -207,6 +207,41 @@ fn a_key_gets_its_first_answer_for_ten_minutes_and_nothing_is_done_again() {
     assert_eq!(bench.requests.len(), 1, "after ten minutes the key is new");
 }
 
+/// Who fell before an answer came learns it without asking for anything, and before every event of what he asked for.
+#[test]
+fn a_successor_recalls_answers_before_he_hears_events_and_nothing_is_done() {
+    let mut bench = Bench::new();
+    bench.hello(1, "acd", "controller", false);
+    for key in ["done", "refused", "under way"] {
+        bench.ask(1, "dial", json!({ "key": key }));
+    }
+    let tokens: Vec<u64> = bench.requests.drain(..).map(|request| request.token).collect();
+    bench.publish("answered", false);
+    bench.server.answer(0, tokens[0], Ok(json!({"leg": "l1"})));
+    let full = call::Refusal::new(RefusalCode::Busy, "dial", "full");
+    bench.server.answer(0, tokens[1], Err(full.into()));
+    bench.server.closed(bench.now_us, 1);
+
+    bench.hello(2, "acd", "controller", true);
+    for key in ["done", "refused", "under way", "never came"] {
+        bench.ask(2, "recall", json!({ "key": key }));
+    }
+    bench.ask(2, "subscribe", json!({"from": 1}));
+    assert!(bench.requests.is_empty(), "nothing is asked for: {:?}", bench.requests);
+    let lines = bench.read(2);
+    assert_eq!(lines[0]["result"]["leg"], "l1");
+    assert_eq!(code(&lines[1]), 3);
+    assert_eq!(lines[2].get("result"), Some(&Value::Null), "it never came: {}", lines[2]);
+    assert_eq!(methods(&lines), ["event"], "after all answers");
+    assert!(lines.last().is_some_and(|last| last["method"] == "event"));
+    bench.server.answer(0, tokens[2], Ok(json!({"leg": "l2"})));
+    assert_eq!(bench.read(2)[0]["result"]["leg"], "l2");
+    // Another client's keys are others.
+    bench.hello(3, "other", "observer", false);
+    assert_eq!(bench.answer(3, "recall", json!({"key": "done"}))["result"], Value::Null);
+    assert_eq!(code(&bench.answer(3, "recall", json!({}))), -32602);
+}
+
 #[test]
 fn a_change_without_a_key_is_refused_and_a_refusal_carries_its_data() {
     let mut bench = Bench::new();
