@@ -535,6 +535,9 @@ impl Acd {
         self.set_agent(name, AgentState::Talking { work, held: false });
         match work {
             Work::Visit(call) => {
+                if let Some(leg) = self.leg_of(work) {
+                    self.forget_sounds(leg);
+                }
                 if let Some(visit) = self.state.visits.get_mut(&call) {
                     visit.answered = true;
                     visit.front = false;

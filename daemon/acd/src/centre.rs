@@ -243,7 +243,8 @@ impl Acd {
         self.settle_early(leg);
     }
 
-    /// Everything that was on its way is sent again under its old key: done once at most, answered for sure.
+    /// Everything that has no answer yet is sent, in the order it was decided, under its old key: done once at most,
+    /// answered for sure.
     fn resumed(&mut self) {
         self.set_present(true);
         for tag in self.state.pending.keys() {
@@ -310,7 +311,12 @@ impl Acd {
             self.send(tag);
         }
     }
+    /// While the call server is away, and while we work in what it did without us, nothing is said: what we would say
+    /// was decided on what we knew then. It waits among the pending.
     fn send(&mut self, tag: u64) {
+        if !self.state.core.present {
+            return;
+        }
         if let Some(Pending { command, promise, .. }) = self.state.pending.get(&tag) {
             let (command, promise) = (command.clone(), *promise);
             self.out.push(Action::Command { tag, command, promise });

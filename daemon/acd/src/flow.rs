@@ -46,7 +46,10 @@ impl Acd {
     pub(crate) fn enter_again(&mut self, call: CallId) {
         let Some(visit) = self.state.visits.get_mut(&call) else { return };
         visit.sound = Sound::Silence;
-        match visit.stage.clone() {
+        let leg = visit.leg;
+        let stage = visit.stage.clone();
+        self.forget_sounds(leg);
+        match stage {
             Stage::Node { node, .. } => {
                 self.set_caller_fallback_of(call);
                 self.enter(call, node);
@@ -56,6 +59,16 @@ impl Acd {
                 self.sound_of_queue(call, true);
             }
             Stage::Arriving | Stage::Offered { .. } | Stage::Talking { .. } | Stage::Ending => {}
+        }
+    }
+
+    /// What this leg was to be played or asked, and no answer tells of yet, is of no use any more.
+    pub(crate) fn forget_sounds(&mut self, of: LegId) {
+        let stale = |command: &CallCommand| matches!(command, CallCommand::Play { leg, .. } | CallCommand::Collect { leg, .. } if *leg == of);
+        let pending = &self.state.pending;
+        let tags = pending.iter().filter(|(_, p)| stale(&p.command)).map(|(&tag, _)| tag);
+        for tag in tags.collect::<Vec<_>>() {
+            self.drop_pending(tag);
         }
     }
 

@@ -14,7 +14,8 @@ pub enum Input {
     /// The call server is there, and this is all it has: the first connection, a new life of it, or too much was
     /// missed. The summaries of legs that ended in between came before, as [`CallEvent::Ended`].
     MediaSnapshot(u32, Vec<SnapshotItem>),
-    /// The call server is there again, in the same life; every event in between follows.
+    /// The call server is there again, in the same life, and all that happened in between was told: first the answers
+    /// to what had none, then the events.
     MediaResumed,
     /// The connection to the call server is lost.
     MediaGone,

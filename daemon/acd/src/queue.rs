@@ -110,9 +110,11 @@ impl Acd {
         let position = self.index.position(call);
         let Some(visit) = self.state.visits.get(&call) else { return };
         let (leg, flow, stage) = (visit.leg, visit.flow.clone(), visit.stage.clone());
-        let (Stage::Queued { node: name, .. } | Stage::Offered { node: name, .. }) = stage.clone()
-        else {
-            return;
+        let name = match &stage {
+            // The bridge is on its way, and perhaps made: nothing may come between the two.
+            Stage::Offered { agent, .. } if self.is_reserved(agent) => return,
+            Stage::Queued { node, .. } | Stage::Offered { node, .. } => node.clone(),
+            _ => return,
         };
         let Some(NodeKind::Queue {
             prompts, position_prompt, position_every_millis, music, ..
@@ -141,6 +143,11 @@ impl Acd {
             (vec![PlayItem::Prompt(music)], true, Purpose::Nothing)
         };
         self.ask(CallCommand::Play { leg, items, repeat, stop_on: StopOn::Never }, purpose);
+    }
+
+    fn is_reserved(&self, agent: &str) -> bool {
+        let state = self.state.agents.get(agent).map(|a| &a.state);
+        matches!(state, Some(AgentState::Reserved { .. }))
     }
 
     pub(crate) fn announce_answered(&mut self, call: CallId, answer: Result<Accepted, Refusal>) {

@@ -145,7 +145,7 @@ pub enum CallCommand {
     /// Release with this cause. In an attended transfer, of the leg that asked: completes it.
     Hangup { leg: LegId, cause: Cause },
     /// Play to a leg; replaces a running play. Operation; ends with `play_ended`. Before the answer of an
-    /// incoming call it is early sound, announced to the network.
+    /// incoming call it is early sound, announced to the network. Refused while the leg hears its peer.
     Play {
         leg: LegId,
         items: Vec<PlayItem>,

@@ -27,6 +27,10 @@ impl Media {
             let what = format!("leg {id} cannot be played to: {state}");
             return Err(wrong_state("leg", state, what));
         }
+        if self.hears_peer(leg) {
+            let what = format!("leg {id} talks: hold it first");
+            return Err(wrong_state("leg", "bridged", what));
+        }
         let stop_on_dtmf = stop_on == StopOn::Dtmf;
         let longest = self.settings.limits.timer_millis;
         let score = self.names.play(items, repeat, stop_on_dtmf, longest)?;

@@ -46,6 +46,13 @@ impl Media {
         }
     }
 
+    /// Whether a leg is in a conversation. Nobody is played to there: whoever decides that hears of the bridge a moment
+    /// later than it was made, above all when it was armed, and an announcement meant for one who waits would come
+    /// between two who talk.
+    pub(crate) fn hears_peer(&self, leg: &Leg) -> bool {
+        leg.peer.is_some() && self.wanted(leg).0.is_some()
+    }
+
     /// Makes a leg hear what it should.
     pub(crate) fn settle(&mut self, id: LegId) {
         let Some(leg) = self.legs.get(&id) else { return };

@@ -2,6 +2,7 @@
 
 mod check;
 mod day;
+mod kills;
 mod model;
 mod recovery;
 mod stories;

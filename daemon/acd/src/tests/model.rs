@@ -38,6 +38,8 @@ pub struct Leg {
     pub fallback: bool,
     /// The people of a caller: whether they ever talked to an agent.
     pub talked: bool,
+    /// It hears what was stored for when nobody is there.
+    pub fell_back: bool,
     pub arrived_us: u64,
 }
 
@@ -83,6 +85,7 @@ pub struct Truth {
     pub waits: u64,
 }
 
+#[derive(Clone)]
 pub struct Model {
     pub instance: u32,
     pub now_us: u64,
@@ -96,6 +99,8 @@ pub struct Model {
     pub answered: BTreeMap<u64, Result<Accepted, Refusal>>,
     /// The name on the display of the telephone that was called last.
     pub display: Option<String>,
+    /// Whom an agent calls beside the party he holds: who asked.
+    pub consulted: BTreeMap<LegId, LegId>,
     count: u32,
     order: u64,
 }
@@ -113,6 +118,7 @@ impl Model {
             truth: Truth::default(),
             answered: BTreeMap::new(),
             display: None,
+            consulted: BTreeMap::new(),
             count: 0,
             order: 0,
         }
@@ -218,6 +224,7 @@ impl Model {
                 held: false,
                 fallback: false,
                 talked: false,
+                fell_back: false,
                 arrived_us: self.now_us,
             },
         );
@@ -305,6 +312,7 @@ impl Model {
             let operation = self.legs.get(&one).and_then(|l| l.play);
             self.stop_play(one, operation, PlayEnd::Stopped);
             let Some(leg) = self.legs.get_mut(&one) else { continue };
+            leg.held = false;
             if let Some(old) = leg.now.peer.replace(other)
                 && old != other
                 && let Some(old) = self.legs.get_mut(&old)
@@ -340,14 +348,52 @@ impl Model {
         }
     }
 
+    /// Without a call centre for longer than the lease: what rings is cleared, who is alone and for whom nothing runs
+    /// to an end by itself gets what was stored.
+    pub fn help_yourself(&mut self) {
+        let unanswered =
+            |l: &Leg| l.now.direction == Direction::Outbound && l.now.state != LegState::Answered;
+        for leg in self.find(unanswered) {
+            self.end(leg, Cause::NORMAL_CLEARING, true);
+        }
+        let alone = |l: &Leg| {
+            l.now.direction == Direction::Inbound
+                && l.now.state == LegState::Answered
+                && l.now.peer.is_none()
+                && !l.fell_back
+        };
+        for leg in self.find(alone) {
+            let plays = self.legs[&leg].play;
+            let runs = self.later.values().any(|later| match later {
+                Later::PlayDone(of, operation) => *of == leg && Some(*operation) == plays,
+                Later::CollectDone(of, ..) => *of == leg,
+                _ => false,
+            });
+            if runs {
+                continue;
+            }
+            self.stop_play(leg, plays, PlayEnd::Stopped);
+            if let Some(entry) = self.legs.get_mut(&leg) {
+                entry.fell_back = true;
+            }
+            self.events.push_back(CallEvent::FellBack { leg });
+        }
+    }
+
+    fn find(&self, which: impl Fn(&Leg) -> bool) -> Vec<LegId> {
+        self.legs.values().filter(|leg| which(leg)).map(|leg| leg.now.leg).collect()
+    }
+
     /// A leg is gone; its peer, if any, is alone.
     pub fn end(&mut self, leg: LegId, cause: Cause, by_us: bool) {
         let operation = self.legs.get(&leg).and_then(|l| l.play);
         self.stop_play(leg, operation, PlayEnd::Stopped);
         let Some(gone) = self.legs.remove(&leg) else { return };
+        self.consulted.retain(|target, asker| *target != leg && *asker != leg);
         for other in self.legs.values_mut() {
             if other.now.peer == Some(leg) {
                 other.now.peer = None;
+                other.held = false;
             }
         }
         let answered = gone.now.state == LegState::Answered;
@@ -419,6 +465,9 @@ impl Model {
             }
             CallCommand::Play { leg, items, repeat, stop_on } => {
                 self.up(leg)?;
+                if self.talks(leg) {
+                    return Err(Refusal::new(RefusalCode::WrongState, "leg", "bridged"));
+                }
                 let old = self.legs[&leg].play;
                 self.stop_play(leg, old, PlayEnd::Stopped);
                 let operation = OperationId::new(self.instance, self.number());
@@ -449,6 +498,13 @@ impl Model {
             CallCommand::Bridge { a, b, .. } => {
                 self.up(a)?;
                 self.up(b)?;
+                let completes = self.consulted.get(&b).is_some_and(|&asker| {
+                    self.legs.get(&a).is_some_and(|party| party.now.peer == Some(asker))
+                });
+                if !completes && [a, b].iter().any(|leg| self.legs[leg].now.peer.is_some()) {
+                    return Err(Refusal::new(RefusalCode::WrongState, "leg", "bridged"));
+                }
+                self.consulted.remove(&b);
                 self.bridge(a, b);
                 Ok(none)
             }
@@ -461,15 +517,8 @@ impl Model {
                 }
                 Ok(self.dial(dial))
             }
-            CallCommand::Hold { leg } | CallCommand::Retrieve { leg } => {
-                self.up(leg)?;
-                let on = !self.legs[&leg].held;
-                if let Some(l) = self.legs.get_mut(&leg) {
-                    l.held = on;
-                }
-                self.events.push_back(CallEvent::Held { leg, on });
-                Ok(none)
-            }
+            CallCommand::Hold { leg } => self.hold(leg, true),
+            CallCommand::Retrieve { leg } => self.hold(leg, false),
             CallCommand::SetFallback { leg, .. } => {
                 self.up(leg)?;
                 if let Some(l) = self.legs.get_mut(&leg) {
@@ -501,12 +550,32 @@ impl Model {
                         cause: None,
                     });
                 } else {
+                    self.consulted.insert(target, leg);
                     self.pick_up(target);
                 }
                 Ok(Accepted { operation: Some(operation), leg: Some(target), call: Some(call) })
             }
             other => panic!("the call centre asked for {other:?}"),
         }
+    }
+
+    fn hold(&mut self, leg: LegId, on: bool) -> Result<Accepted, Refusal> {
+        self.up(leg)?;
+        let Some(entry) = self.legs.get_mut(&leg).filter(|l| l.now.peer.is_some() && l.held != on)
+        else {
+            return Err(Refusal::new(RefusalCode::WrongState, "leg", "alone, or so already"));
+        };
+        entry.held = on;
+        self.events.push_back(CallEvent::Held { leg, on });
+        Ok(Accepted::default())
+    }
+
+    /// Whether a leg hears another.
+    pub fn talks(&self, leg: LegId) -> bool {
+        let consults = |leg: LegId| self.consulted.values().any(|&asker| asker == leg);
+        let held = |leg: LegId| consults(leg) || self.legs.get(&leg).is_some_and(|l| l.held);
+        let peer = self.legs.get(&leg).and_then(|l| l.now.peer);
+        peer.is_some_and(|peer| !held(leg) && !held(peer))
     }
 
     fn dial(&mut self, dial: Dial) -> Accepted {

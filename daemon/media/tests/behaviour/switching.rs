@@ -27,6 +27,27 @@ fn two_bridged_legs_hear_each_other_and_what_played_stops() {
     assert_eq!(bench.said(), [CallEvent::Unbridged { a: b, b: a }]);
 }
 
+/// An announcement for one who waits, decided a moment too late, must not come between two who talk.
+#[test]
+fn nothing_is_played_to_two_who_hear_each_other() {
+    let mut bench = Bench::new(settings(1));
+    let ((a, _), (b, _)) = (bench.talker(1), bench.talker(2));
+    bench.must(CallCommand::Bridge { a, b, beep: false });
+    let play = |leg| {
+        let items = vec![PlayItem::Prompt("music".into())];
+        CallCommand::Play { leg, items, repeat: true, stop_on: StopOn::Never }
+    };
+    for leg in [a, b] {
+        let refusal = bench.command(play(leg)).unwrap_err();
+        let state = Some("bridged".into());
+        assert_eq!((refusal.code, refusal.state), (RefusalCode::WrongState, state));
+    }
+    assert!(bench.hear_each_other(at(1), at(2)));
+    assert!(bench.plays(at(1)).is_empty() && bench.plays(at(2)).is_empty());
+    bench.must(CallCommand::Hold { leg: b });
+    bench.must(play(a));
+}
+
 #[test]
 fn when_one_hangs_up_the_other_hears_silence_and_is_free() {
     let mut bench = Bench::new(settings(1));
