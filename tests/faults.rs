@@ -10,14 +10,13 @@ use trunkline::demo::house::{Plan, furnish};
 
 /// Audio between two bridged legs may pause for so long at most: the measuring step is 80 ms.
 const UNBROKEN_MILLIS: u32 = 240;
-/// Within so long somebody whose conversation was broken hears an agent again.
-const FOUND_AGAIN_MILLIS: u32 = 20_000;
 
 /// The call centre is killed again and again while callers come and the list is dialled. Bridged people
 /// hear each other all the while, and in the end no call is missing on either side.
 #[test]
 fn the_call_centre_may_be_killed_twenty_times_without_losing_a_call() {
-    let mut house = Processes::under_load(60, true);
+    // Callers come until the last kill, however slow the machine.
+    let mut house = Processes::under_load(600, true);
     for round in 1..=20_u32 {
         let offered = house.until("calls are there", |s| s.report.inbound.here > 0);
         let before = offered.far.truth.inbound.offered;
@@ -31,13 +30,11 @@ fn the_call_centre_may_be_killed_twenty_times_without_losing_a_call() {
     let summary = house.account();
     println!("{}", summary.table());
     assert_eq!(summary.unaccounted, 0, "{:?}", summary.faults);
-    // Known and not understood: in two of nineteen houses one conversation began anew with another agent, 8 and 12 s
-    // later. Whoever is never heard again fails here all the same.
     let longest = summary.truth.audio.longest_gap_millis;
     if longest > UNBROKEN_MILLIS {
-        println!("a conversation was broken for {longest} ms");
+        house.keep_for_broken_conversations(UNBROKEN_MILLIS);
     }
-    assert!(longest <= FOUND_AGAIN_MILLIS, "{:?}", summary.truth.audio);
+    assert!(longest <= UNBROKEN_MILLIS, "{:?}", summary.truth.audio);
 }
 
 #[test]

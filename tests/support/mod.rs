@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use exchange::{Offering, Scale};
+use exchange::{CallTruth, Offering, Scale};
 use nix::sys::signal::Signal;
 use serde_json::json;
 use trunkline::demo::house::{self, CAMPAIGN, Plan, Process};
@@ -107,6 +107,17 @@ impl Processes {
             // How often it is looked; what is waited for is the condition above.
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// What there is to find out why a conversation was broken: which calls, and the folder with journals and logs,
+    /// which is kept.
+    pub fn keep_for_broken_conversations(&mut self, unbroken_millis: u32) {
+        let calls = self.watch.calls().expect("calls");
+        let is_broken = |call: &&CallTruth| call.longest_gap_millis > unbroken_millis;
+        calls.iter().filter(is_broken).for_each(|call| println!("{call:?}"));
+        self.root.disable_cleanup(true);
+        println!("kept: {}", self.root.path().display());
+        self.tell_logs();
     }
 
     fn tell_logs(&self) {

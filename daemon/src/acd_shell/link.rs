@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use acd::Input;
 use call::{Accepted, CallCommand, CallEvent, Refusal, RefusalCode, SnapshotItem};
 use protocol::client::{Async, ClientError, Message};
-use protocol::wire::{Hello, Role, Welcome};
+use protocol::wire::{Envelope, Hello, Role, Welcome};
 use protocol::{Fault, PROTOCOL, calls};
 use serde_json::{Value, json};
 
@@ -20,6 +20,7 @@ const CLIENT: &str = "acd";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
     Command(u64),
+    Recall(u64),
     Subscribe,
     Other,
 }
@@ -30,6 +31,8 @@ pub struct Link {
     sent: BTreeMap<u64, Sent>,
     instance: u32,
     snapshot: Vec<SnapshotItem>,
+    /// The number of the last event that happened before we came, until it is worked in.
+    behind: Option<u64>,
     /// The call server waits for us after each `time` event.
     pub lockstep: bool,
 }
@@ -58,41 +61,55 @@ pub enum Told {
 }
 
 impl Link {
-    /// Connects as controller and subscribes. `same`: the call server's life that `heard` belongs to. Gives what
-    /// the welcome says, and whether it is that life and every missed event follows.
+    /// Connects as controller.
     ///
     /// # Errors
     /// Nobody listens, or there is another controller and `takeover` is not wanted.
-    pub async fn connect(
-        path: &Path,
-        takeover: bool,
-        same: Option<u32>,
-        heard: Heard,
-    ) -> Result<(Self, Welcome, bool), ClientError> {
+    pub async fn connect(path: &Path, takeover: bool) -> Result<(Self, Welcome), ClientError> {
         let hello =
             Hello { protocol: PROTOCOL, client: CLIENT.into(), role: Role::Controller, takeover };
         let (client, welcome) = Async::connect(path, &hello).await?;
         let instance = u32::from_str_radix(&welcome.instance, 16)
             .map_err(|_| ClientError::Garbled(format!("instance {:?}", welcome.instance)))?;
-        let goes_on = same == Some(instance) && !heard.needs_snapshot && heard.seq <= welcome.seq;
-        let mut link = Self {
+        let link = Self {
             client,
             sent: BTreeMap::new(),
             instance,
             snapshot: Vec::new(),
+            behind: None,
             lockstep: welcome.lockstep,
         };
-        link.subscribe(if goes_on { heard.seq + 1 } else { 0 })?;
-        Ok((link, welcome, goes_on))
+        Ok((link, welcome))
+    }
+
+    /// Asks what the command of this key was answered, without making it. To be said before
+    /// [`Link::subscribe`]: then the answer comes before every event.
+    ///
+    /// # Errors
+    /// As [`Link::command`].
+    pub fn recall(&mut self, tag: u64, key: String) -> Result<(), ClientError> {
+        self.request("recall", json!({ "key": key }), Sent::Recall(tag))
+    }
+
+    /// Wants every event after `heard`, those up to `newest` first ([`Link::has_caught_up`]); with nothing heard,
+    /// or with too much missed, a snapshot.
+    ///
+    /// # Errors
+    /// As [`Link::command`].
+    pub fn subscribe(&mut self, heard: Option<u64>, newest: u64) -> Result<(), ClientError> {
+        self.behind = heard.filter(|&heard| heard < newest).map(|_| newest);
+        let from = heard.map_or(0, |heard| heard + 1);
+        self.request("subscribe", json!({ "from": from }), Sent::Subscribe)
+    }
+
+    /// Whether everything that happened before we came is worked in, as events or by a snapshot.
+    pub const fn has_caught_up(&self) -> bool {
+        self.behind.is_none()
     }
 
     /// The call server's life.
     pub const fn instance(&self) -> u32 {
         self.instance
-    }
-
-    fn subscribe(&mut self, from: u64) -> Result<(), ClientError> {
-        self.request("subscribe", json!({ "from": from }), Sent::Subscribe)
     }
 
     fn request(&mut self, method: &str, params: Value, what: Sent) -> Result<(), ClientError> {
@@ -163,6 +180,11 @@ impl Link {
     /// # Errors
     /// The subscription was refused for good.
     pub fn understand(&mut self, message: Message, heard: Heard) -> Result<Told, ClientError> {
+        if let Message::Event(Envelope { seq, .. }) | Message::SnapshotEnd { seq } = &message
+            && self.behind.is_some_and(|newest| newest <= *seq)
+        {
+            self.behind = None;
+        }
         Ok(match message {
             Message::Answer { id, result } => return self.answer(id, result, heard),
             Message::Event(envelope) if envelope.seq <= heard.seq => Told::Nothing,
@@ -225,7 +247,9 @@ impl Link {
         heard: Heard,
     ) -> Result<Told, ClientError> {
         let fault = match self.sent.remove(&id) {
-            Some(Sent::Command(tag)) => match refusal(result) {
+            // It never came there; or a call server of before does not know the question.
+            Some(Sent::Recall(_)) if never_came(&result) => return Ok(Told::Nothing),
+            Some(Sent::Command(tag) | Sent::Recall(tag)) => match refusal(result) {
                 Err(Refusal { code: RefusalCode::NotController, .. }) => {
                     return Ok(Told::Dethroned);
                 }
@@ -250,6 +274,14 @@ impl Link {
                 Told::Nothing
             }
         })
+    }
+}
+
+/// Whether the answer to a recall says that there is none.
+fn never_came(result: &Result<Value, Fault>) -> bool {
+    match result {
+        Ok(value) => value.is_null(),
+        Err(fault) => fault.code == Fault::METHOD_NOT_FOUND,
     }
 }
 

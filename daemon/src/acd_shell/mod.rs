@@ -16,6 +16,7 @@ use call::CallEvent;
 use protocol::Fault;
 use protocol::client::{ClientError, Message};
 use protocol::server::{Access, Output, Request, Server, Settings as ServerSettings, Stamp};
+use protocol::wire::Welcome;
 use serde_json::{Value, json};
 use tdm::Instant;
 use tokio::signal::unix::{SignalKind, signal};
@@ -102,6 +103,8 @@ struct Shell {
     begun: HostInstant,
     lists: std::path::PathBuf,
     link: Option<Link>,
+    /// How the call server greeted us, while we work in what we missed.
+    greeted: Option<Welcome>,
     /// When the call server last said something.
     heard_at: HostInstant,
     /// Someone else may be controller: only come when there is none.
@@ -161,6 +164,7 @@ impl Shell {
             begun: now,
             lists: state.join("lists"),
             link: None,
+            greeted: None,
             heard_at: now,
             humble: false,
             sync: None,
@@ -301,37 +305,80 @@ impl Shell {
 
     // The call server.
 
+    /// Reaches the call server. Nothing is decided before we know what it did meanwhile: first come the answers
+    /// to what was asked and not answered, then the events we missed, then we speak.
     async fn connect(&mut self, path: &Path) -> anyhow::Result<()> {
-        let heard = self.keeper.heard();
-        let same = self.keeper.acd().state().core.instance;
-        let (link, welcome, goes_on) = match Link::connect(path, !self.humble, same, heard).await {
+        let (link, welcome) = match Link::connect(path, !self.humble).await {
             Ok(connected) => connected,
             Err(error) => {
                 self.not_reached(path, &error);
                 return Ok(());
             }
         };
+        let heard = self.keeper.heard();
+        let same = self.keeper.acd().state().core.instance == Some(link.instance());
+        let goes_on = same && !heard.needs_snapshot && heard.seq <= welcome.seq;
         self.unreached_since = None;
         tracing::info!(instance = welcome.instance, goes_on, "connected to the call server");
         self.heard_at = HostInstant::now();
-        let own_life = same == Some(link.instance());
-        self.link = Some(link);
-        let mut heard = heard;
-        if !own_life {
-            // Another life, another clock: ours goes on from where it is.
-            let now_us = self.clock.by_host();
-            heard =
-                Heard { seq: 0, needs_snapshot: true, shift_us: difference(now_us, welcome.now) };
-        } else if !goes_on {
-            heard.needs_snapshot = true;
+        if self.keeper.acd().state().core.present {
+            // We fell, and did not see the connection go.
+            self.step(Instant::micros(self.clock.latest_us), heard, Input::MediaGone)?;
         }
+        if let Err(error) = self.open_link(link, same, goes_on.then_some(heard.seq), welcome.seq) {
+            return self.lose_media(&error.to_string());
+        }
+        if goes_on {
+            self.greeted = Some(welcome);
+            return self.caught_up();
+        }
+        let heard = if same {
+            Heard { needs_snapshot: true, ..heard }
+        } else {
+            // Another life, another clock: ours goes on from where it is.
+            let shift_us = difference(self.clock.by_host(), welcome.now);
+            Heard { seq: 0, needs_snapshot: true, shift_us }
+        };
+        self.work_in_welcome(&welcome, heard)
+    }
+
+    /// In the same life of the call server: what became of every command without an answer; then the events.
+    fn open_link(
+        &mut self,
+        mut link: Link,
+        same: bool,
+        heard: Option<u64>,
+        newest: u64,
+    ) -> Result<(), ClientError> {
+        let acd = self.keeper.acd();
+        let asked = acd.state().pending.iter().filter(|_| same);
+        for (&tag, _) in asked {
+            link.recall(tag, acd.key(tag))?;
+        }
+        link.subscribe(heard, newest)?;
+        self.link = Some(link);
+        Ok(())
+    }
+
+    /// The call server's clock as it was when it greeted us.
+    fn work_in_welcome(&mut self, welcome: &Welcome, heard: Heard) -> anyhow::Result<()> {
         let now = self.clock.at(shifted(welcome.now, heard.shift_us));
         let utc_offset_us = welcome.utc_offset_us.saturating_sub(heard.shift_us);
-        self.step(now, heard, Input::Media(CallEvent::Time { utc_offset_us }))?;
-        if goes_on {
-            self.step(now, heard, Input::MediaResumed)?;
+        self.step(now, heard, Input::Media(CallEvent::Time { utc_offset_us }))
+    }
+
+    /// Once everything is worked in that happened before we came: now we speak.
+    fn caught_up(&mut self) -> anyhow::Result<()> {
+        let through = self.link.as_ref().is_some_and(Link::has_caught_up);
+        let Some(welcome) = self.greeted.take_if(|_| through) else { return Ok(()) };
+        let heard = self.keeper.heard();
+        self.work_in_welcome(&welcome, heard)?;
+        // Too much was missed after all, and the snapshot has told it.
+        if self.keeper.acd().state().core.present {
+            return Ok(());
         }
-        Ok(())
+        let now = Instant::micros(self.clock.latest_us);
+        self.step(now, heard, Input::MediaResumed)
     }
 
     /// Said once, when it is no mere moment between two lives of the call server.
@@ -353,7 +400,7 @@ impl Shell {
             Err(error) => return self.lose_media(&error.to_string()),
         };
         match told {
-            Told::Nothing => Ok(()),
+            Told::Nothing => self.caught_up(),
             Told::Dethroned => {
                 self.humble = true;
                 self.lose_media("another controller took over")
@@ -373,7 +420,7 @@ impl Shell {
                 if let (Some(seq), Some(true)) = (time, self.link.as_ref().map(|l| l.lockstep)) {
                     self.time_taken = Some(seq);
                 }
-                Ok(())
+                self.caught_up()
             }
         }
     }
@@ -386,6 +433,7 @@ impl Shell {
         self.acknowledging = None;
         self.acknowledge_next = None;
         self.time_taken = None;
+        self.greeted = None;
         let now = Instant::micros(self.clock.latest_us);
         self.clock.since = HostInstant::now();
         self.step(now, self.keeper.heard(), Input::MediaGone)
