@@ -25,6 +25,7 @@ impl Acd {
             let free = self.state.agents.get(&name).is_some_and(|a| a.leg.is_none() && !a.dialling);
             if !configured && free {
                 self.state.agents.remove(&name);
+                self.state.last_dialled.remove(&name);
             } else if !configured && let Some(agent) = self.state.agents.get_mut(&name) {
                 agent.then = Then::SignOut;
             }
@@ -294,11 +295,11 @@ impl Acd {
             attempt.was = Some(was);
             return Ok(());
         }
-        let Some(mut record) = agent.last_dialled else {
+        let Some(record) = self.state.last_dialled.get_mut(&name.to_owned()) else {
             return Err(wrong_state(name, &agent.state));
         };
         record.was = Some(was);
-        self.with_agent(name, |agent| agent.last_dialled = Some(record.clone()));
+        let record = record.clone();
         // A record that is put again takes the place of the first.
         self.record(record);
         Ok(())
@@ -530,8 +531,9 @@ impl Acd {
             agent.calls += 1;
             agent.up = true;
             // His word is on this call from now on.
-            (agent.last_work, agent.last_dialled) = (Some(work), None);
+            agent.last_work = Some(work);
         });
+        self.state.last_dialled.remove(&name.to_owned());
         self.set_agent(name, AgentState::Talking { work, held: false });
         match work {
             Work::Visit(call) => {
@@ -639,7 +641,6 @@ impl Agent {
             typed: Typed::default(),
             wrap_up_millis: 0,
             calls: 0,
-            last_dialled: None,
             last_work: None,
         }
     }

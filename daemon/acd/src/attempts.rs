@@ -387,15 +387,14 @@ impl Acd {
             was: attempt.was,
         };
         if let Some(agent) = had {
-            self.with_agent(&agent, |agent| {
-                // A call that he sent on may end after one he had later.
-                let later = |last: &CallRecord| last.started_utc_us > record.started_utc_us;
-                if agent.last_work == Some(Work::Attempt(id))
-                    && !agent.last_dialled.as_ref().is_some_and(later)
-                {
-                    agent.last_dialled = Some(record.clone());
-                }
-            });
+            // A call that he sent on may end after one he had later.
+            let later = |last: &CallRecord| last.started_utc_us > record.started_utc_us;
+            let had_last = self.state.agents.get(&agent).and_then(|a| a.last_work);
+            if had_last == Some(Work::Attempt(id))
+                && !self.state.last_dialled.get(&agent).is_some_and(later)
+            {
+                self.state.last_dialled.insert(agent, record.clone());
+            }
         }
         self.record(record);
     }

@@ -154,9 +154,6 @@ pub struct Agent {
     pub wrap_up_millis: u32,
     /// Calls he answered since the beginning.
     pub calls: u64,
-    /// The last dialled call he had, once it was over.
-    #[serde(default)]
-    pub last_dialled: Option<CallRecord>,
     /// What he talked in last, or talks in.
     #[serde(default)]
     pub last_work: Option<Work>,
@@ -503,6 +500,10 @@ pub struct State {
     pub refused: Table<CallId, u64>,
     /// Counts by hour of UTC since 1970.
     pub hours: Table<i64, HourCounts>,
+    /// By agent: the last dialled call he had, once it was over. Apart from him, so that it is written down when it
+    /// changes and not whenever he does.
+    #[serde(default)]
+    pub last_dialled: Table<String, CallRecord>,
 }
 
 /// What steps changed: the decided outcome itself, so that recovery decides nothing.
@@ -534,6 +535,8 @@ pub struct Patch {
     pub refused: Changes<CallId, u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hours: Changes<i64, HourCounts>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub last_dialled: Changes<String, CallRecord>,
 }
 
 impl State {
@@ -552,6 +555,7 @@ impl State {
             transfers: self.transfers.take_changes(),
             refused: self.refused.take_changes(),
             hours: self.hours.take_changes(),
+            last_dialled: self.last_dialled.take_changes(),
         }
     }
 
@@ -571,6 +575,7 @@ impl State {
         self.transfers.apply(patch.transfers);
         self.refused.apply(patch.refused);
         self.hours.apply(patch.hours);
+        self.last_dialled.apply(patch.last_dialled);
     }
 }
 

@@ -70,6 +70,30 @@ fn a_snapshot_and_patches_through_json_give_the_state_back() {
     assert_eq!(second.next_due(), first.next_due());
 }
 
+/// A call's record is as long as all else that is known of an agent: it is written down when it is made, not with
+/// everything he does later.
+#[test]
+fn the_record_of_an_agents_last_call_is_written_down_once() {
+    let mut world = busy_world_until(9, SECOND);
+    while world.acd.state.last_dialled.is_empty() {
+        world.run(world.model.now_us + SECOND);
+        assert!(world.model.now_us < 120 * SECOND, "nobody had a dialled call");
+    }
+    let name = world.acd.state.last_dialled.first_key().unwrap().clone();
+    let record = world.acd.state.last_dialled.get(&name);
+    let record = serde_json::to_string(&record).unwrap();
+    let ask = ApiRequest::Pause { agent: name.clone(), reason: "tea".into() };
+    world.acd.step(world.acd.now(), Input::Api { request: 1, ask });
+    let patch = serde_json::to_string(&world.acd.take_patch()).unwrap();
+    assert!(patch.contains(&name) && !patch.contains("started_utc_us"), "{patch}");
+    println!("{} octets, the record has {}", patch.len(), record.len());
+    let was = crate::Was::Machine;
+    let ask = ApiRequest::Disposition { agent: name, was };
+    world.acd.step(world.acd.now(), Input::Api { request: 2, ask });
+    let patch = serde_json::to_string(&world.acd.take_patch()).unwrap();
+    assert!(patch.contains("last_dialled") && patch.contains("machine"), "{patch}");
+}
+
 /// Killed and restarted with its state: the calls go on, and the truth stays the report's.
 #[test]
 fn a_successor_with_the_state_loses_nothing() {
