@@ -162,6 +162,8 @@ impl House {
     fn connect(&mut self) {
         self.away = false;
         self.rig.controller(true);
+        // It fell without seeing the connection go, and says nothing before it knows all that happened.
+        self.step(Input::MediaGone);
         // The socket first tells the summaries of legs that ended meanwhile, then the snapshot.
         let missed: Vec<CallEvent> = self.unheard.drain(..).collect();
         for event in missed {
