@@ -3,10 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use acd::ApiRequest;
-use call::{CallEvent, Direction, LegId, LegState, SnapshotItem};
-use exchange::scenario::{Arrivals, Burst};
-use exchange::{Offering, Scale, Scenario};
+use acd::{ApiRequest, CallResult};
+use call::{
+    CallEvent, Direction, LegId, LegState, Meaning, Outcome, SitCode, SnapshotItem, Verdict,
+};
+use dsp::fingerprint::Print;
+use exchange::scenario::{Announcement, Arrivals, Burst, Ringback};
+use exchange::{Offering, Scale, Scenario, SubscriberKind, Voices};
+use trunkline::announcements::{self, Known};
 use trunkline::config::Config;
 use trunkline::demo::house::{self as plan, CAMPAIGN, Plan};
 use trunkline::demo::summary::{Report, Summary};
@@ -220,4 +224,109 @@ fn callers_in_a_flow_get_their_fallback_when_the_call_centre_stays_away() {
         }
     }
     assert_eq!(left, [], "no fallback after {millis} ms");
+}
+
+/// What the network plays before it clears, as it clears, or for ever; after tones, after ring-back music; known and
+/// not; and a voicemail's greeting after an answer. Heard on real lines, decided by the real call server, written down
+/// by the real call centre.
+#[test]
+fn announcements_of_the_network_give_a_call_its_result_at_once_and_unknown_ones_are_kept() {
+    let plan = Plan { seconds: 60, scale: Scale::Short, seed: 2, lockstep: true };
+    let voices = Voices::embedded().greetings;
+    let known = |name: &str, means, voice: usize| Known {
+        announcement: announcements::Announcement { name: name.into(), means, path: "".into() },
+        print: Print::of(&voices[voice].samples().collect::<Vec<_>>()),
+        millis: voices[voice].millis(),
+        stamp: announcements::Stamp::default(),
+    };
+    let library = [
+        known("no_such_number", Meaning::Vacant, 0),
+        known("switched_off", Meaning::Off, 1),
+        known("mailbox", Meaning::Voicemail, 2),
+    ];
+    let (vacant, off, mailbox, unknown) = (0, 1, 2, 3);
+    let row = |n: u32, is, voice: usize| Announcement {
+        from: (13_900_000_000 + u64::from(n)).to_string(),
+        to: (13_900_000_000 + u64::from(n)).to_string(),
+        is,
+        recording: voices[voice].name.clone(),
+        sit: None,
+        rings_millis: 0,
+        turns: Some(2),
+        cause: 31,
+        in_disconnect: false,
+    };
+    use SubscriberKind::{Congestion, Machine, NoAnswer, Other, Vacant};
+    let mut scenario = plan::scenario(plan);
+    scenario.callers.per_second = 0.0;
+    scenario.callers.bursts.clear();
+    scenario.subscribers.ringback = Ringback { told: 0, tone: 0, music: 100 };
+    scenario.subscribers.announcements = vec![
+        row(1, Vacant, vacant),
+        Announcement { cause: 16, in_disconnect: true, ..row(2, Vacant, vacant) },
+        Announcement { turns: None, ..row(3, Vacant, vacant) },
+        Announcement {
+            sit: Some(SitCode::International),
+            rings_millis: 3000,
+            ..row(4, NoAnswer, off)
+        },
+        Announcement { turns: Some(1), ..row(5, Other, unknown) },
+        Announcement { sit: Some(SitCode::ReorderLocal), ..row(6, Congestion, unknown) },
+        row(7, Machine, mailbox),
+    ];
+    let configuration = plan::configuration(plan)
+        .replace("no_answer_millis = 12000\n", "no_answer_millis = 12000\nrecord_unknown = true\n");
+    let config = Config::parse(&configuration, "demo.toml").unwrap_or_else(|e| panic!("{e}"));
+    let prompts = trunkline::prompts::load(None, "en").expect("prompts");
+    let scenarios = BTreeMap::from([(SCENARIO.to_owned(), scenario)]);
+    let rig = Rig::knowing(&config, &prompts, scenarios, &library).expect("a house");
+    let mut house = House::new(rig, config.acd.clone(), plan.seed).expect("call centre");
+
+    let mut csv = String::from("number\n");
+    (1..=7).for_each(|n| csv.push_str(&format!("{}\n", 13_900_000_000_u64 + n)));
+    let load = ApiRequest::ListLoad { campaign: CAMPAIGN.into(), csv, good_rows_only: false };
+    house.ask(load).expect("list");
+    assert!(house.run_until(15_000, |h| offering(h) != Offering::Waiting), "no span in service");
+    house.ask(ApiRequest::CampaignStart { campaign: CAMPAIGN.into() }).expect("start");
+    let all = |h: &mut House| h.records().iter().filter(|r| r.campaign.is_some()).count() >= 7;
+    assert!(house.run_until(40_000, all), "{:?}", house.records());
+    // Whoever would be dialled again at once would be by now.
+    house.run_until(5000, |_| false);
+
+    let record = |n: u64| {
+        let number = (13_900_000_000 + n).to_string();
+        let mut of = house.records().iter().filter(|record| record.called == number);
+        let record = of.next().unwrap_or_else(|| panic!("no record of {n}"));
+        assert!(of.next().is_none(), "{n} was dialled again");
+        let millis = (record.ended_utc_us - record.started_utc_us) / 1000;
+        println!(
+            "{n}: {millis} ms, {:?}, {}, {:?}",
+            record.result, record.reason, record.recording
+        );
+        (record, millis)
+    };
+    // Routing takes 200 ms at most, a fingerprint 2.5 s, signalling the rest.
+    for n in [1, 2, 3] {
+        let (it, millis) = record(n);
+        assert_eq!(it.result, CallResult::Dialled(Outcome::Vacant), "{it:?}");
+        assert_eq!(it.reason, "announcement: vacant");
+        assert!(millis < 2900, "{n} took {millis} ms");
+        assert_eq!(it.recording, None, "what is known is not kept as unknown");
+    }
+    let (it, millis) = record(4);
+    assert_eq!(it.result, CallResult::Dialled(Outcome::NoAnswer));
+    assert_eq!((it.reason.as_str(), &it.recording), ("announcement: off", &None));
+    // Ring-back music, three tones and a pause come before the words.
+    assert!(millis < 3000 + 1300 + 2900, "{millis} ms");
+    let (it, _) = record(5);
+    assert_eq!(it.result, CallResult::Dialled(Outcome::Other));
+    let call = it.call;
+    assert_eq!(it.recording.as_deref(), Some(format!("unknown-{call}").as_str()));
+    let (it, _) = record(6);
+    assert_eq!(it.result, CallResult::Dialled(Outcome::Congestion));
+    assert_eq!(it.reason, "special information tone: reorder_local");
+    let (it, _) = record(7);
+    assert_eq!(it.result, CallResult::Dialled(Outcome::Machine));
+    assert!(it.reason.starts_with("announcement mailbox: voicemail"), "{}", it.reason);
+    assert!(matches!(it.judged, Some((Verdict::Machine, ..=3200))), "{:?}", it.judged);
 }

@@ -270,19 +270,23 @@ pub(crate) fn hear_alone(
     }
 }
 
-/// The tone of the network that a recording of early media is, in a word; `None` when anything else sounds in it.
-pub(crate) fn only_tone(octets: &[u8], law: Law) -> Option<&'static str> {
+/// The first tone of the network in a recording of early media, in a word, and when it is known; special information
+/// tones stand before words and are none of these. Quiet before it makes a tone at its very beginning a whole one.
+pub(crate) fn tone_in(octets: &[u8], law: Law) -> Option<(&'static str, u32)> {
+    const QUIET_MILLIS: u32 = 200;
+    let octets = [&[law.idle(); QUIET_MILLIS as usize * SAMPLES][..], octets].concat();
     let settings = EarsSettings { law, ..EarsSettings::default() };
-    let (mut tone, mut other) = (None, false);
+    let mut tone = None;
     let listen = Listen { progress: true, ..Listen::default() };
-    hear_alone(octets, settings, listen, &mut |hearing| match hearing.heard {
-        Heard::Progress(Sound::Sit | Sound::Announcement | Sound::Music | Sound::Talk) => {
-            other = true;
+    hear_alone(&octets, settings, listen, &mut |hearing| match hearing.heard {
+        Heard::Progress(Sound::Sit | Sound::Announcement | Sound::Music | Sound::Talk) => {}
+        Heard::Progress(sound) => {
+            let millis = u32::try_from(hearing.at.as_millis()).unwrap_or(u32::MAX);
+            tone.get_or_insert((sound_name(sound).1, millis.saturating_sub(QUIET_MILLIS)));
         }
-        Heard::Progress(sound) => tone = Some(sound_name(sound).1),
         _ => {}
     });
-    tone.filter(|_| !other)
+    tone
 }
 
 /// The signals from 1 to 15 as they are written: A and beyond as digits of a number would collide with keys.
@@ -301,6 +305,9 @@ fn line(file: &Path, hearing: &Hearing, wanted: &Wanted) -> Option<String> {
                 return None;
             }
             ("cpa", name.into())
+        }
+        Heard::SitCode(code) if wanted.has(Detect::Cpa) => {
+            ("sit", media::sit_code(code).word().into())
         }
         Heard::Answer { who, .. } if wanted.has(Detect::Amd) => ("amd", answerer_name(who).into()),
         Heard::Mf(signal) => {
@@ -343,7 +350,7 @@ const fn fax_name(fax: Fax) -> &'static str {
     }
 }
 
-const fn answerer_name(who: Answerer) -> &'static str {
+pub(crate) const fn answerer_name(who: Answerer) -> &'static str {
     match who {
         Answerer::Human => "human",
         Answerer::Machine => "machine",

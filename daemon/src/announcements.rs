@@ -16,13 +16,19 @@ use dsp::fingerprint::{Index, PRINTS_MAX, Print, SOUNDING_MIN_MILLIS};
 use dsp::g711;
 use tdm::Law;
 
-use crate::analyze::{audio, only_tone};
+mod cache;
+
+pub use cache::Stamp;
+
+use crate::analyze::{audio, tone_in};
 use crate::prompts::is_name;
 
 /// Where they lie, below the root, unless the configuration names another folder.
 pub const FOLDER: &str = "/var/lib/trunkline/announcements";
 /// What a name is.
 const NAMES: &str = "an announcement's name has 1 to 64 letters, digits, `_` or `-`";
+/// Threads that make prints.
+const WORKERS_MAX: usize = 8;
 /// An announcement that is longer says nothing new.
 const SECONDS_MAX: usize = 120;
 
@@ -37,6 +43,13 @@ pub struct Announcement {
     pub path: PathBuf,
 }
 
+impl Announcement {
+    /// Meaning and name: by which its print is kept.
+    fn key(&self) -> String {
+        format!("{}/{}", self.means, self.name)
+    }
+}
+
 /// An announcement with its print.
 #[derive(Clone, Debug)]
 pub struct Known {
@@ -46,6 +59,8 @@ pub struct Known {
     pub print: Print,
     /// How long it is.
     pub millis: u32,
+    /// Of which state of its file that was made.
+    pub stamp: Stamp,
 }
 
 /// The announcements in `folder`, by name, and what else lies there. None when there is no such folder. Nothing in it
@@ -90,18 +105,60 @@ fn announcement(
     Ok(Announcement { name, means, path: path.to_owned() })
 }
 
-/// Every announcement in `folder` that can be read, and why others cannot.
+/// Every announcement in `folder` that can be read, and why others cannot. Prints that are kept there are taken as they
+/// are, others made; see [`remember`].
 pub fn load(folder: &Path) -> (Vec<Known>, Vec<anyhow::Error>) {
     let (found, mut unread) = list(folder);
-    let mut known = Vec::new();
-    for announcement in found {
-        let path = announcement.path.clone();
-        match read(&path) {
-            Ok((_, print, millis)) => known.push(Known { announcement, print, millis }),
-            Err(why) => unread.push(why.context(path.display().to_string())),
+    let kept = cache::read(folder);
+    let workers = std::thread::available_parallelism().map_or(1, |n| n.get().min(WORKERS_MAX));
+    let share = found.len().div_ceil(workers).max(1);
+    let read: Vec<Result<Known>> = std::thread::scope(|scope| {
+        let kept = &kept;
+        let of_share =
+            |share: &'_ [Announcement]| share.iter().map(|it| known(it, kept)).collect::<Vec<_>>();
+        let running: Vec<_> =
+            found.chunks(share).map(|share| scope.spawn(move || of_share(share))).collect();
+        running.into_iter().flat_map(|share| share.join().unwrap_or_default()).collect()
+    });
+    let mut all = Vec::new();
+    for known in read {
+        match known {
+            Ok(known) => all.push(known),
+            Err(why) => unread.push(why),
         }
     }
-    (known, unread)
+    (all, unread)
+}
+
+/// An announcement with its print: the one that is kept, if the file has not changed since.
+fn known(announcement: &Announcement, kept: &cache::Entries) -> Result<Known> {
+    let path = &announcement.path;
+    let named = || path.display().to_string();
+    let stamp = Stamp::of(&std::fs::metadata(path).with_context(named)?);
+    let announcement = announcement.clone();
+    if let Some(entry) = kept.get(&announcement.key()).filter(|entry| entry.stamp == stamp) {
+        return Ok(Known { announcement, print: entry.print.clone(), millis: entry.millis, stamp });
+    }
+    let (_, print, millis) = read(path).with_context(named)?;
+    Ok(Known { announcement, print, millis, stamp })
+}
+
+/// Keeps the prints of what [`load`] found, so that the next start need not make them. Whether it had to write.
+///
+/// # Errors
+/// The folder cannot be written. Nothing is lost by it but time.
+pub fn remember(folder: &Path, known: &[Known]) -> Result<bool> {
+    let entry = |known: &Known| {
+        let Known { print, millis, stamp, .. } = known.clone();
+        (known.announcement.key(), cache::Entry { stamp, millis, print })
+    };
+    let entries: cache::Entries = known.iter().map(entry).collect();
+    if entries.is_empty() || entries == cache::read(folder) {
+        return Ok(false);
+    }
+    let path = folder.join(cache::FILE);
+    write_whole(&path, &cache::content(&entries)).with_context(|| path.display().to_string())?;
+    Ok(true)
 }
 
 /// The index of some announcements, by whose numbers the ears name them.
@@ -120,8 +177,12 @@ pub fn add(folder: &Path, file: &Path, means: Meaning, name: Option<&str>) -> Re
     let name = name.or(own).filter(|name| is_name(name));
     let Some(name) = name else { bail!("{NAMES}: say --name") };
     let (octets, print, _) = read(file).with_context(|| file.display().to_string())?;
-    if let Some(tone) = only_tone(&octets, Law::A) {
-        bail!("{}: is a tone, {tone}: tones are known without a recording", file.display());
+    if let Some((tone, millis)) = tone_in(&octets, Law::A) {
+        let seconds = f64::from(millis) / 1000.0;
+        bail!(
+            "{}: has a tone of the network in it, {tone} at {seconds:.1} s, which is known without a recording: cut out the words",
+            file.display()
+        );
     }
     let (known, _) = load(folder);
     ensure!(known.len() < PRINTS_MAX, "there are {PRINTS_MAX} announcements: that is the limit");
@@ -137,7 +198,10 @@ pub fn add(folder: &Path, file: &Path, means: Meaning, name: Option<&str>) -> Re
     }
     let path = folder.join(means.word()).join(format!("{name}.wav"));
     keep(&path, &octets).with_context(|| path.display().to_string())?;
-    Ok(Announcement { name: name.to_owned(), means, path })
+    let added = Announcement { name: name.to_owned(), means, path };
+    // Whether or not this can be kept, the next start finds the recording.
+    let _ = remember(folder, &load(folder).0);
+    Ok(added)
 }
 
 /// Takes an announcement out of `folder`.
@@ -171,9 +235,26 @@ fn read(path: &Path) -> Result<(Vec<u8>, Print, u32)> {
     Ok((octets, print, u32::try_from(samples.len() / 8).unwrap_or(u32::MAX)))
 }
 
-/// Writes an A-law WAV that is there as a whole or not at all. What `root` makes belongs to whom the folder above
-/// belongs to: the call server shall read it.
+/// Writes an A-law WAV.
 fn keep(path: &Path, octets: &[u8]) -> Result<()> {
+    let len = u32::try_from(octets.len()).context("is too long")?;
+    let mut file = b"RIFF".to_vec();
+    file.extend(len.saturating_add(38).to_le_bytes());
+    file.extend(b"WAVEfmt ");
+    file.extend(18_u32.to_le_bytes());
+    // A-law, one channel, 8000 samples and octets a second, an octet each, no more of the format. RFC 2361.
+    for word in [6_u16, 1, 8000, 0, 8000, 0, 1, 8, 0] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend(b"data");
+    file.extend(len.to_le_bytes());
+    file.extend(octets);
+    write_whole(path, &file)
+}
+
+/// Writes a file that is there as a whole or not at all. What `root` makes belongs to whom the folder above belongs to:
+/// the call server shall read it.
+fn write_whole(path: &Path, octets: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let missing: Vec<&Path> = folder.ancestors().take_while(|it| !it.exists()).collect();
     let above = missing.last().map_or(Some(folder), |it| it.parent());
@@ -193,18 +274,6 @@ fn keep(path: &Path, octets: &[u8]) -> Result<()> {
         .write(true)
         .mode(0o640)
         .open(&unfinished)?;
-    let len = u32::try_from(octets.len()).context("is too long")?;
-    let mut head = b"RIFF".to_vec();
-    head.extend(len.saturating_add(38).to_le_bytes());
-    head.extend(b"WAVEfmt ");
-    head.extend(18_u32.to_le_bytes());
-    // A-law, one channel, 8000 samples and octets a second, an octet each, no more of the format. RFC 2361.
-    for word in [6_u16, 1, 8000, 0, 8000, 0, 1, 8, 0] {
-        head.extend(word.to_le_bytes());
-    }
-    head.extend(b"data");
-    head.extend(len.to_le_bytes());
-    file.write_all(&head)?;
     file.write_all(octets)?;
     file.sync_all()?;
     hand_over(&unfinished)?;
@@ -252,6 +321,36 @@ mod tests {
         assert!(remove(&library, "all_busy").unwrap_err().to_string().contains("all_busy"));
     }
 
+    /// Kept prints are taken for files that have not changed since, and for no others.
+    #[test]
+    fn prints_are_kept_beside_the_recordings_and_made_anew_where_one_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("library");
+        for name in ["orphan", "all_busy"] {
+            add(&library, &prompt(folder.path(), name), Meaning::Vacant, None).unwrap();
+        }
+        let (known, _) = load(&library);
+        assert!(!remember(&library, &known).unwrap(), "`add` has kept them");
+        // A print that nobody could have made of the recordings shows that they were not read.
+        let mut marked = known.clone();
+        marked.iter_mut().for_each(|known| known.print = known.print.disguised(1));
+        assert!(remember(&library, &marked).unwrap());
+        assert_eq!(load(&library).0[0].print, marked[0].print);
+        let changed = library.join("vacant/all_busy.wav");
+        let octets = audio::read(&changed, Law::A).unwrap();
+        keep(&changed, &octets[..octets.len() - 800]).unwrap();
+        let (again, _) = load(&library);
+        let names: Vec<_> = again.iter().map(|known| known.announcement.name.as_str()).collect();
+        assert_eq!(names, ["all_busy", "orphan"]);
+        assert_eq!(again[1].print, marked[1].print);
+        assert_eq!(again[0].millis, known[0].millis - 100);
+        assert_ne!(again[0].print, marked[0].print);
+        // A damaged file costs time, nothing else.
+        std::fs::write(library.join(cache::FILE), b"TLPRINT\x01 nonsense").unwrap();
+        assert_eq!(load(&library).0[1].print, known[1].print);
+        assert!(remember(&library, &load(&library).0).unwrap());
+    }
+
     #[test]
     fn what_cannot_be_an_announcement_is_refused_in_words_and_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
@@ -287,7 +386,18 @@ mod tests {
             .collect();
         let busy = folder.path().join("busy.wav");
         keep(&busy, &tone).unwrap();
-        assert!(refused(&busy, None).contains("is a tone, busy"));
+        assert!(refused(&busy, None).contains("busy at "));
+        // Ring-back before the words is a tone as well.
+        let ring: Vec<u8> = (0..20_000)
+            .map(|n| {
+                let x = (f64::from(n) * 450.0 / 8000.0 * std::f64::consts::TAU).sin() * 6000.0;
+                g711::encode(Law::A, if n < 8000 { x as i16 } else { 0 })
+            })
+            .chain(audio::read(&other, Law::A).unwrap())
+            .collect();
+        let rung = folder.path().join("rung.wav");
+        keep(&rung, &ring).unwrap();
+        assert!(refused(&rung, None).contains("ringback at "));
         let bad = folder.path().join("bad.wav");
         std::fs::write(&bad, b"RIFF").unwrap();
         assert!(refused(&bad, None).contains("is too short for a WAV"));

@@ -287,16 +287,43 @@ fn prints(json: bool, signal: &[Block], out: &mut impl Write) -> Result<()> {
             (disguised, *means)
         });
         let index = Arc::new(Index::new(&all.take(count).collect::<Vec<_>>()));
-        let nanos = measure(Item::Prints, signal, &index);
-        let micros = nanos / TIMESLOTS as f64;
-        if json {
-            let line = serde_json::json!({
-                "item": "prints", "prints": count, "us_a_second_and_channel": micros,
-            });
-            writeln!(out, "{line}")?;
-        } else {
-            writeln!(out, "prints   {micros:>9.1} µs a second and channel, with {count} of them")?;
-        }
+        let micros = measure(Item::Prints, signal, &index) / TIMESLOTS as f64;
+        print_cost(json, "prints", micros, &format!("with {count} of them"), count, out)?;
+    }
+    // The worst there is: ten thousand that all begin with the same, which all channels hear.
+    let samples = SIGNAL_MILLIS * SAMPLES;
+    let jingle = speech(5000, samples);
+    let shared = Print::of(&jingle);
+    let alike = |(n, (own, means)): (u32, &(Print, u8))| {
+        let own = own.disguised(n);
+        let words = shared.words().iter().chain(own.words());
+        (Print::from_words(words.copied()), *means)
+    };
+    let all: Vec<_> = (0..10_000).zip(real.iter().cycle()).map(alike).collect();
+    let heard = blocks(&vec![jingle; TIMESLOTS]);
+    for (count, what) in [(0, "with none"), (10_000, "with 10000, what they share is played")] {
+        let index = Arc::new(Index::new(all.get(..count).unwrap_or_default()));
+        let micros = measure(Item::Prints, &heard, &index) / TIMESLOTS as f64;
+        print_cost(json, "prints_that_begin_alike", micros, what, count, out)?;
+    }
+    Ok(())
+}
+
+fn print_cost(
+    json: bool,
+    item: &str,
+    micros: f64,
+    what: &str,
+    count: usize,
+    out: &mut impl Write,
+) -> Result<()> {
+    if json {
+        let line = serde_json::json!({
+            "item": item, "prints": count, "us_a_second_and_channel": micros,
+        });
+        writeln!(out, "{line}")?;
+    } else {
+        writeln!(out, "prints   {micros:>9.1} µs a second and channel, {what}")?;
     }
     Ok(())
 }
@@ -318,12 +345,17 @@ fn signal(system: Option<Mf>) -> Vec<Block> {
             }
         })
         .collect();
+    blocks(&lanes)
+}
+
+/// The milliseconds of lanes of samples.
+fn blocks(lanes: &[Vec<f32>]) -> Vec<Block> {
     (0..SIGNAL_MILLIS)
         .map(|milli| {
             let mut block = Block::idle(Law::A);
             block.at = SampleTime::millis(milli as u64);
             for (n, row) in block.octets.iter_mut().enumerate() {
-                for (octet, lane) in row.iter_mut().zip(&lanes) {
+                for (octet, lane) in row.iter_mut().zip(lanes) {
                     let sample = lane.get(milli * SAMPLES + n).copied().unwrap_or_default();
                     *octet = g711::encode_f32(Law::A, sample);
                 }

@@ -261,9 +261,13 @@ fn media(place: &Place) -> anyhow::Result<()> {
     log();
     let folder = place.prompt_folder(&config);
     let prompts = prompts::load(folder.as_deref(), config.host.prompt_language())?;
-    let (known, unread) = announcements::load(&place.announcement_folder(&config));
+    let library = place.announcement_folder(&config);
+    let (known, unread) = announcements::load(&library);
     for why in unread {
         tracing::warn!("an announcement is left out: {why:#}");
+    }
+    if let Err(why) = announcements::remember(&library, &known) {
+        tracing::warn!("the prints of announcements are made anew at each start: {why:#}");
     }
     media_shell::run(&config, &place.config_path(), &place.paths(), &prompts, &known)
 }

@@ -1,11 +1,12 @@
 //! What the configuration puts at the far ends of emulated lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use emulator::{DChannel, E1, E1Clock, FarEnd, Link, Loopback, Meeting};
 use exchange::scenario::{Role, Spoken};
+use exchange::voices::{Voice, voice_of};
 use exchange::{Exchange, Scenario, Voices};
 use signalling::Carrier;
 
@@ -26,7 +27,9 @@ pub struct FarEnds {
 /// # Errors
 /// A scenario that cannot be read, or has another number of spans than lead to it.
 pub fn build(config: &Config, folder: &Path, paths: &Paths) -> Result<FarEnds> {
-    build_with(config, scenarios(config, folder)?, paths)
+    let scenarios = scenarios(config, folder)?;
+    let recordings = recordings(&scenarios, folder)?;
+    build_of(config, scenarios, &recordings, paths)
 }
 
 /// Whether the networks that `config` asks for could be built.
@@ -34,7 +37,9 @@ pub fn build(config: &Config, folder: &Path, paths: &Paths) -> Result<FarEnds> {
 /// # Errors
 /// As [`build`].
 pub fn check(config: &Config, folder: &Path) -> Result<()> {
-    exchanges(config, scenarios(config, folder)?).map(drop)
+    let scenarios = scenarios(config, folder)?;
+    let recordings = recordings(&scenarios, folder)?;
+    exchanges(config, scenarios, &recordings).map(drop)
 }
 
 fn scenarios(config: &Config, folder: &Path) -> Result<BTreeMap<String, Scenario>> {
@@ -53,9 +58,26 @@ fn scenarios(config: &Config, folder: &Path) -> Result<BTreeMap<String, Scenario
     Ok(scenarios)
 }
 
+/// The recordings that scenarios name as files; they stand beside the configuration, too.
+fn recordings(scenarios: &BTreeMap<String, Scenario>, folder: &Path) -> Result<Vec<Voice>> {
+    let announcements = scenarios.values().flat_map(|it| &it.subscribers.announcements);
+    let files: BTreeSet<&str> = announcements
+        .map(|announcement| announcement.recording.as_str())
+        .filter(|recording| recording.ends_with(".wav"))
+        .collect();
+    let read = |name: &str| {
+        let path = folder.join(name);
+        let octets = std::fs::read(&path);
+        let voice = octets.map_err(anyhow::Error::new).and_then(|o| Ok(voice_of(name, &o)?));
+        voice.with_context(|| format!("recording {}", path.display()))
+    };
+    files.into_iter().map(read).collect()
+}
+
 fn exchanges(
     config: &Config,
     scenarios: BTreeMap<String, Scenario>,
+    recordings: &[Voice],
 ) -> Result<BTreeMap<String, Exchange>> {
     let mut exchanges = BTreeMap::new();
     for (name, scenario) in scenarios {
@@ -65,7 +87,8 @@ fn exchanges(
             bail!("scenario `{name}` has {spans} spans, and {wanted} lead to it");
         }
         let scenario = as_configured(config, &name, scenario)?;
-        let exchange = Exchange::new(scenario, config.emulate.seed, Voices::embedded())
+        let voices = Voices { recordings: recordings.to_vec(), ..Voices::embedded() };
+        let exchange = Exchange::new(scenario, config.emulate.seed, voices)
             .with_context(|| format!("scenario `{name}`"))?;
         exchanges.insert(name, exchange);
     }
@@ -107,7 +130,7 @@ fn as_configured(config: &Config, name: &str, mut scenario: Scenario) -> Result<
     Ok(scenario)
 }
 
-/// The same with scenarios from elsewhere.
+/// The same with scenarios from elsewhere, whose recordings are built in.
 ///
 /// # Errors
 /// A scenario that is missing, or has another number of spans than lead to it.
@@ -116,7 +139,16 @@ pub fn build_with(
     scenarios: BTreeMap<String, Scenario>,
     paths: &Paths,
 ) -> Result<FarEnds> {
-    let exchanges = exchanges(config, scenarios)?;
+    build_of(config, scenarios, &[], paths)
+}
+
+fn build_of(
+    config: &Config,
+    scenarios: BTreeMap<String, Scenario>,
+    recordings: &[Voice],
+    paths: &Paths,
+) -> Result<FarEnds> {
+    let exchanges = exchanges(config, scenarios, recordings)?;
     let mut next: BTreeMap<String, usize> = BTreeMap::new();
     let mut links: BTreeMap<(usize, usize), Link> = BTreeMap::new();
     let mut boards = Vec::new();

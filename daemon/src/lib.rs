@@ -17,6 +17,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod ctl;
+pub mod decisions;
 pub mod demo;
 pub mod door;
 pub mod emulate;

@@ -50,6 +50,14 @@ impl Paths {
     pub fn recordings(&self) -> PathBuf {
         self.at("/var/lib/trunkline/recordings")
     }
+    /// What is kept of answers.
+    pub fn decisions(&self) -> PathBuf {
+        self.at("/var/lib/trunkline/decisions")
+    }
+    /// What people heard in that.
+    pub fn marks(&self) -> PathBuf {
+        self.decisions().join("marks.csv")
+    }
     /// The log of alarms.
     pub fn alarms(&self) -> PathBuf {
         self.at("/var/lib/trunkline/alarms")

@@ -54,13 +54,14 @@ create table if not exists calls (
     judged text,
     judged_millis integer,
     was text,
+    kept text,
     primary key (call, inbound)
 ) strict, without rowid;
 create index if not exists calls_by_start on calls (started_utc_us);
 ";
 
 /// Columns that the first version had not.
-const LATER: [(&str, &str); 7] = [
+const LATER: [(&str, &str); 8] = [
     ("name", "text"),
     ("diverted_from", "text"),
     ("diverted_restricted", "integer"),
@@ -68,12 +69,13 @@ const LATER: [(&str, &str); 7] = [
     ("judged", "text"),
     ("judged_millis", "integer"),
     ("was", "text"),
+    ("kept", "text"),
 ];
 
 const PUT: &str = "
 insert or replace into calls values
 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
- ?23, ?24, ?25, ?26, ?27, ?28, ?29)
+ ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)
 ";
 
 enum Order {
@@ -236,6 +238,7 @@ fn write_group(connection: &mut Connection, group: &[Order]) -> rusqlite::Result
                 r.judged.map(|(verdict, _)| verdict.word()),
                 r.judged.map(|(_, millis)| millis),
                 r.was.map(acd::Was::word),
+                r.kept,
             ])?;
         }
     }
@@ -254,7 +257,7 @@ fn location(record: &CallRecord) -> String {
 }
 
 /// The columns of the export, in order.
-const COLUMNS: [&str; 26] = [
+const COLUMNS: [&str; 27] = [
     "call",
     "direction",
     "group",
@@ -281,6 +284,7 @@ const COLUMNS: [&str; 26] = [
     "judged",
     "judged_millis",
     "was",
+    "kept",
 ];
 
 /// Prints the records that began in `from_us..to_us` (UTC, µs) as CSV, oldest first. A restricted caller's number
@@ -351,6 +355,7 @@ pub fn export(path: &Path, from_us: i64, to_us: i64, to: impl io::Write) -> anyh
             text(26)?,
             text(27)?,
             text(28)?,
+            text(29)?,
         ])?;
         count += 1;
     }
@@ -478,6 +483,7 @@ pub(crate) mod tests {
             cleared_by_us: false,
             judged: None,
             was: None,
+            kept: None,
         }
     }
 
@@ -501,10 +507,10 @@ pub(crate) mod tests {
             lines[1],
             "c1.1,in,public,2/17,100,0105551234,2023-11-14T22:13:21.000Z,\
              2023-11-14T22:15:00.500Z,1500,0,\"sales, east\",,,,,lost_queue,cause 16,16,public_local,no,\
-             \"Ann \"\"A\"\" Lee\",,,,,"
+             \"Ann \"\"A\"\" Lee\",,,,,,"
         );
         assert!(lines[2].contains(",restricted,"));
-        assert!(lines[2].ends_with(",no,,restricted,busy,,,"), "{}", lines[2]);
+        assert!(lines[2].ends_with(",no,,restricted,busy,,,,"), "{}", lines[2]);
     }
 
     #[test]
@@ -526,8 +532,8 @@ pub(crate) mod tests {
         let mut out = Vec::new();
         assert_eq!(export(&path, i64::MIN, i64::MAX, &mut out).unwrap(), 2);
         let text = String::from_utf8(out).unwrap();
-        assert!(text.lines().nth(1).is_some_and(|line| line.ends_with(",no,,,,,,")), "{text}");
-        assert!(text.lines().nth(2).is_some_and(|line| line.ends_with(",restricted,busy,,,")));
+        assert!(text.lines().nth(1).is_some_and(|line| line.ends_with(",no,,,,,,,")), "{text}");
+        assert!(text.lines().nth(2).is_some_and(|line| line.ends_with(",restricted,busy,,,,")));
     }
 
     /// Whoever looks into the database with a tool of his own holds up neither the call centre nor its end.

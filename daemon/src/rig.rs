@@ -18,9 +18,11 @@ use firmware_headers::model;
 use media::Media;
 use tdm::{Instant, SampleTime};
 
+use crate::announcements::Known;
 use crate::config::{Config, EmulatedBoard};
 use crate::far_ends::{self, FarEnds};
 use crate::media_shell::board_work::BoardRings;
+use crate::media_shell::recorder::RecorderWork;
 use crate::media_shell::rings::{self, Shared};
 use crate::media_shell::setup::{Plan, Prompts};
 use crate::media_shell::signal_work::{Said, SignalWork};
@@ -41,6 +43,8 @@ pub struct Rig {
     exchanges: BTreeMap<String, Exchange>,
     said: VecDeque<Said>,
     recorders: Vec<rtrb::Consumer<dsp::pipeline::Recorded>>,
+    /// Writes recordings, where somebody wants them.
+    writer: Option<RecorderWork>,
 }
 
 /// A slot of the host with the board that is in it.
@@ -77,13 +81,30 @@ impl Rig {
         )
     }
 
+    /// The same with announcements that the ears know.
+    ///
+    /// # Errors
+    /// What the configuration asks for and cannot be had.
+    pub fn knowing(
+        config: &Config,
+        prompts: &Prompts,
+        scenarios: BTreeMap<String, Scenario>,
+        announcements: &[Known],
+    ) -> Result<Self> {
+        let ends = far_ends::build_with(config, scenarios, &Paths::below("/"))?;
+        Self::planned(config, Plan::new(config, prompts)?.knowing(announcements), ends)
+    }
+
     /// The same with far ends of the caller's own, by board and port.
     ///
     /// # Errors
     /// What the configuration asks for and cannot be had.
     pub fn with_far_ends(config: &Config, prompts: &Prompts, ends: FarEnds) -> Result<Self> {
+        Self::planned(config, Plan::new(config, prompts)?, ends)
+    }
+
+    fn planned(config: &Config, plan: Plan, ends: FarEnds) -> Result<Self> {
         let now = Instant::default();
-        let plan = Plan::new(config, prompts)?;
         let ports: Vec<_> = plan.boards.iter().map(|b| b.ports.clone()).collect();
         let (board_ends, tick_ends, signal_ends, shared) = rings::build(&ports);
         let (pipeline, recorders) = plan.pipeline();
@@ -114,7 +135,7 @@ impl Rig {
         let signal = SignalWork::new(media, signal_ends, Arc::clone(&shared), now);
         let exchanges = ends.exchanges;
         let said = VecDeque::new();
-        Ok(Self { now, boards, tick, signal, shared, exchanges, said, recorders })
+        Ok(Self { now, boards, tick, signal, shared, exchanges, said, recorders, writer: None })
     }
 
     /// The host's clock.
@@ -135,11 +156,33 @@ impl Rig {
         self.now = end;
         self.tick.turn(end);
         self.signal.turn(end);
-        while let Some(said) = self.signal.said() {
-            self.said.push_back(said);
+        self.listen();
+        if let Some(writer) = &mut self.writer {
+            for name in writer.turn() {
+                self.signal.recording_fails(end, &name);
+            }
         }
         for recorder in &mut self.recorders {
             while recorder.pop().is_ok() {}
+        }
+    }
+
+    /// Recordings are written below `paths` from now on.
+    ///
+    /// # Errors
+    /// Their folder cannot be made.
+    pub fn record_below(&mut self, paths: &Paths) -> Result<()> {
+        self.writer = Some(RecorderWork::new(std::mem::take(&mut self.recorders), paths)?);
+        Ok(())
+    }
+
+    /// Takes what the call server says.
+    fn listen(&mut self) {
+        while let Some(said) = self.signal.said() {
+            if let (Said::Recorder(order), Some(writer)) = (&said, &mut self.writer) {
+                writer.order(order.clone());
+            }
+            self.said.push_back(said);
         }
     }
 
@@ -157,9 +200,7 @@ impl Rig {
     /// What the call server said, oldest first.
     pub fn said(&mut self) -> Option<Said> {
         if self.said.is_empty() {
-            while let Some(said) = self.signal.said() {
-                self.said.push_back(said);
-            }
+            self.listen();
         }
         self.said.pop_front()
     }

@@ -16,6 +16,7 @@
 pub mod forest;
 mod phrases;
 pub mod rhythm;
+pub mod tends;
 
 use std::sync::OnceLock;
 
@@ -66,6 +67,10 @@ const NOBODY: f32 = 0.5;
 const UNSURE: f32 = 0.3;
 /// Who answers speaks up before: what begins later is looked at as closely as what follows a noise.
 const LATE_MILLIS: u32 = 2500;
+/// What sounds in the first moment was there before anybody could speak up, and is looked at as closely.
+const EARLY_MILLIS: u32 = 96;
+/// Who speaks into the telephone is so much louder than what is around him, in dB: the middle of six voices is not.
+const STANDS_OUT_DB: f32 = 10.5;
 /// From this one on nobody at all: no machine either.
 const NOBODY_AT_ALL: f32 = 0.97;
 /// And already from this one on no person, when there were sounds before that were neither speech nor tone.
@@ -108,8 +113,6 @@ const NETWORK_TONE_SHARE: f32 = 0.3;
 const NETWORK_STILL_SHARE: f32 = 0.5;
 /// What a machine has said before its beep, at least.
 const VOICED_BEFORE_BEEP_MILLIS: u32 = 200;
-/// A shorter tone may be a pure vowel, and judges nobody.
-const BEEP_MILLIS: u32 = 136;
 /// When what was no speech by then is judged.
 const NOBODY_MILLIS: u32 = 5000;
 /// Sound of unknown kind in that time that leaves the question open.
@@ -177,13 +180,14 @@ impl Answer {
         Self { machine_from, ..Self::default() }
     }
 
-    /// Takes a look: the frame, what the voice detector says of it, and the tone that sounds in it.
+    /// Takes a look: the frame, what the voice detector says of it, the tone that sounds in it, and whether it may become
+    /// a beep.
     pub fn take(
         &mut self,
         at_millis: u32,
         frame: &Frame,
         (activity, voice): (Activity, &Voice),
-        tone: Option<&Tone>,
+        (tone, is_beep_coming): (Option<&Tone>, bool),
     ) -> Option<Judged> {
         let is_still = (frame.first_hz - self.hz).abs() < STILL_HZ;
         self.hz = frame.first_hz;
@@ -214,10 +218,10 @@ impl Answer {
         }
         self.oldest = self.oldest.wrapping_add(1) % DELAY;
         self.looks = self.looks.wrapping_add(1);
-        self.judge(at_millis, is_steady)
+        self.judge(at_millis, is_steady || is_beep_coming)
     }
 
-    fn judge(&mut self, at_millis: u32, is_steady: bool) -> Option<Judged> {
+    fn judge(&mut self, at_millis: u32, may_beep: bool) -> Option<Judged> {
         if self.machine_from > 1.0 {
             return None;
         }
@@ -240,7 +244,7 @@ impl Answer {
         }
         let features = self.rhythm.features(at_millis, self.quiet_millis(at_millis));
         self.machine = self.models.machine.probability(&features);
-        let is_held = is_steady && quiet < WAITS_MAX_MILLIS.saturating_add(HOLD_MILLIS);
+        let is_held = may_beep && quiet < WAITS_MAX_MILLIS.saturating_add(HOLD_MILLIS);
         let since = at_millis.saturating_sub(self.rhythm.first_millis.unwrap_or(at_millis));
         let is_out_of_time = since >= JUDGES_WITHIN_MILLIS;
         let speaks_on = is_out_of_time && quiet < WAITS_MIN_MILLIS && self.machine >= 0.5;
@@ -293,12 +297,15 @@ impl Answer {
             return None;
         }
         let is_late = self.rhythm.first_millis.is_some_and(|first| first >= LATE_MILLIS);
-        let is_noisy = is_late || self.unknown_millis >= UNKNOWN_MILLIS;
+        let is_early = self.rhythm.first_millis.is_some_and(|first| first < EARLY_MILLIS);
+        let is_noisy = is_late || is_early || self.unknown_millis >= UNKNOWN_MILLIS;
         let unsure_from = if is_noisy { NOBODY_IN_NOISE } else { UNSURE };
         let nobody = self.models.nobody.probability(features);
         match who {
             Answerer::Human if nobody >= NOBODY => None,
-            Answerer::Human if nobody >= unsure_from => Some(Answerer::NotSure),
+            Answerer::Human if nobody >= unsure_from || !self.is_voice_of_one() => {
+                Some(Answerer::NotSure)
+            }
             _ if nobody >= NOBODY_AT_ALL => None,
             who => Some(who),
         }
@@ -331,6 +338,12 @@ impl Answer {
         Some(self.models.machine.probability(&features))
     }
 
+    /// The same as the last look of the judge had it, while no verdict has fallen and it may be speech.
+    pub fn leans(&self) -> Option<f32> {
+        let is_open = self.verdict.is_none() && self.machine_from <= 1.0;
+        (is_open && self.rhythm.first_millis.is_some() && self.is_speech()).then_some(self.machine)
+    }
+
     /// How long nothing has sounded.
     fn quiet_millis(&self, at_millis: u32) -> u32 {
         at_millis.saturating_sub(self.rhythm.last_millis.max(self.sounded_millis))
@@ -355,6 +368,10 @@ impl Answer {
             && rhythm.tone_share() <= TONE_SHARE_MAX
             && (rhythm.still_share() <= STILL_SHARE_MAX || rhythm.moves_db() >= STILL_MOVES_DB)
     }
+    /// Whether it stands out of the line, as whoever holds the telephone does, and is no melody.
+    fn is_voice_of_one(&self) -> bool {
+        self.rhythm.over_floor_db() >= STANDS_OUT_DB && !self.rhythm.is_held()
+    }
     /// Forgets what was said, as if nothing had been; but a sound of unknown kind is remembered.
     fn was_no_speech(&mut self) {
         let rhythm = &self.rhythm;
@@ -374,13 +391,14 @@ impl Answer {
         self.say(if is_unknown { Answerer::NotSure } else { Answerer::Silence }, 0.5)
     }
 
+    /// Words were heard that a recording is known to have. `None` when that changes nothing.
+    pub fn recording(&mut self) -> Option<Judged> {
+        self.say(Answerer::Machine, 1.0)
+    }
+
     /// A beep was heard. `None` when it changes nothing, or nobody has spoken before it.
-    pub fn beep(&mut self, tone: &Tone) -> Option<Judged> {
-        if self.has_spoken() && tone.millis() >= BEEP_MILLIS {
-            self.say(Answerer::Machine, 0.99)
-        } else {
-            None
-        }
+    pub fn beep(&mut self) -> Option<Judged> {
+        if self.has_spoken() { self.say(Answerer::Machine, 0.99) } else { None }
     }
     /// A fax was heard. `None` when that is known already. A single tone of 1,100 Hz after words is a machine's beep: a
     /// fax that calls says nothing before its CNG.

@@ -16,8 +16,9 @@ use std::sync::Arc;
 use tdm::{Block, Law, SAMPLES, SampleTime, TIMESLOTS, Timeslot};
 
 use crate::answer::rhythm::FEATURES;
+use crate::answer::tends::Tends;
 use crate::answer::{Answer, Judged};
-use crate::beep;
+use crate::beep::BeepEar;
 use crate::dtmf::{self, Key, Receivers, Waves};
 use crate::fax::FaxEar;
 use crate::fingerprint::{BANDS, Index, Listener, Row, bands};
@@ -27,7 +28,7 @@ use crate::mf::{self, Mf, Signal};
 pub use crate::progress::SitCode;
 use crate::progress::{Plans, Progress};
 use crate::spectrum::{HOP_MILLIS, Recent, SIZE, Spectrum};
-use crate::tones::{Change, Tones};
+use crate::tones::Tones;
 use crate::voice::Voice;
 use crate::zones::Zone;
 
@@ -50,7 +51,7 @@ pub struct Listen {
     pub beep: bool,
     /// Register signals of a system.
     pub mf: Option<Mf>,
-    /// Known recordings: the announcements of networks, in early media.
+    /// Known recordings: the announcements of networks, in early media; with `answer`, a machine's by being known.
     pub prints: bool,
 }
 
@@ -103,6 +104,9 @@ pub enum Heard {
     SitCode(SitCode),
     /// What the next verdict goes by, in the order of [`crate::answer::rhythm::NAMES`].
     AnswerReason([f32; FEATURES]),
+    /// While the verdict is open: the probability of a machine, whenever it has moved, at most
+    /// [`TELLS_MAX`](crate::answer::tends::TELLS_MAX) times.
+    AnswerTends(f32),
     /// The final verdict; `score` is the evidence for a machine, 0.0 to 1.0.
     Answer {
         /// Who.
@@ -349,11 +353,10 @@ struct Lane {
     tones: Tones,
     voice: Voice,
     progress: Progress,
-    /// Whether the latest frames had sound, and whether quiet was before the tone that sounds.
-    recent: beep::Before,
-    is_apart: bool,
+    beep: BeepEar,
     fax: FaxEar,
     answer: Answer,
+    tends: Tends,
     answer_millis: u32,
     /// Something sounds that is no tone.
     may_be_speech: bool,
@@ -434,8 +437,12 @@ impl Ears {
         if listen.fax && !was.fax {
             ear.fax = FaxEar::default();
         }
+        if (listen.beep || listen.answer) && !(was.beep || was.answer) {
+            ear.beep = BeepEar::default();
+        }
         if listen.answer && !was.answer {
             (ear.answer, ear.answer_millis) = (Answer::new(listen.machine_from_percent), 0);
+            ear.tends = Tends::default();
         }
         let listener = self.listeners.get_mut(index).filter(|_| listen.prints);
         let wants_prints = listener.is_some();
@@ -550,6 +557,13 @@ impl Ears {
                 && let Some(found) = listener.take(row, lane.may_be_speech, &self.prints)
             {
                 say(Heard::Print(found.print));
+                if lane.listen.answer
+                    && let Some(judged) = lane.answer.recording()
+                {
+                    let features = lane.answer.features(lane.answer_millis);
+                    features.into_iter().for_each(|of| say(Heard::AnswerReason(of)));
+                    say(Heard::judged(judged));
+                }
             }
         }
     }
@@ -564,8 +578,7 @@ impl Lane {
     fn take(&mut self, frame: &Frame, plans: &Plans, mut say: impl FnMut(Heard)) {
         self.millis = self.millis.saturating_add(HOP_MILLIS);
         self.answer_millis = self.answer_millis.saturating_add(HOP_MILLIS);
-        let answer_millis = self.answer_millis;
-        let Self { listen, tones, progress, fax, answer, is_apart, recent, .. } = self;
+        let Self { listen, tones, progress, fax, answer, .. } = self;
         let at_millis = self.millis.saturating_sub(LAG_MILLIS);
         tones.take(at_millis, frame, |change| {
             if listen.progress {
@@ -581,33 +594,15 @@ impl Lane {
                     answer.fax(heard).into_iter().for_each(|judged| say(Heard::judged(judged)));
                 }
             }
-            if let Change::Began(tone) = change {
-                *is_apart = recent.was_quiet_before(at_millis, tone.from_millis);
-            }
-            if let Change::Ended(tone) = change
-                && (listen.beep || listen.answer)
-                && *is_apart
-                && let Some(hz) = beep::beep_of(&tone)
-            {
-                if listen.beep {
-                    say(Heard::Beep(hz));
-                }
-                if listen.answer {
-                    if let Some(judged) = answer.beep(&tone) {
-                        let features = answer.features(answer_millis);
-                        features.into_iter().for_each(|of| say(Heard::AnswerReason(of)));
-                        say(Heard::judged(judged));
-                    }
-                    if answer.is_machine() {
-                        say(Heard::SpeakNow(hz));
-                    }
-                }
-            }
         });
-        let tone = self.tones.now();
         let activity = self.voice.take(frame);
+        if (self.listen.beep || self.listen.answer)
+            && let Some(hz) = self.beep.take(frame, activity)
+        {
+            self.beeped(hz, &mut say);
+        }
+        let tone = self.tones.now();
         let is_voice = activity.is_active;
-        self.recent.take(activity);
         self.may_be_speech = is_voice && tone.is_none();
         if self.listen.progress
             && let Some(sound) = self.progress.take(at_millis, frame, tone, is_voice, plans)
@@ -629,12 +624,33 @@ impl Lane {
         }
         if self.listen.answer {
             let voice = (activity, &self.voice);
-            let judged = self.answer.take(self.answer_millis, frame, voice, self.tones.now());
+            let tone = (self.tones.now(), self.beep.is_coming());
+            let judged = self.answer.take(self.answer_millis, frame, voice, tone);
             if let Some(judged) = judged {
                 let features = self.answer.features(self.answer_millis);
                 features.into_iter().for_each(|of| say(Heard::AnswerReason(of)));
                 say(Heard::judged(judged));
+            } else if let Some(machine) = self.answer.leans().and_then(|m| self.tends.take(m)) {
+                say(Heard::AnswerTends(machine));
             }
+        }
+    }
+
+    /// A beep is over: a machine's after words, which waits for a message from now on.
+    fn beeped(&mut self, hz: u16, mut say: impl FnMut(Heard)) {
+        if self.listen.beep {
+            say(Heard::Beep(hz));
+        }
+        if !self.listen.answer {
+            return;
+        }
+        if let Some(judged) = self.answer.beep() {
+            let features = self.answer.features(self.answer_millis);
+            features.into_iter().for_each(|of| say(Heard::AnswerReason(of)));
+            say(Heard::judged(judged));
+        }
+        if self.answer.is_machine() {
+            say(Heard::SpeakNow(hz));
         }
     }
 }

@@ -90,7 +90,7 @@ pub enum Command {
     Record { on: Channel, recorder: u16 },
     /// Ends a recording.
     StopRecord { on: Channel },
-    /// Ends everything on a channel: it is free.
+    /// Ends everything on a channel: it is free. If somebody was being judged there, the verdict falls now.
     Clear { on: Channel },
 }
 

@@ -74,6 +74,7 @@ fn a_firms_greeting_and_then_quiet_is_a_person() {
         for millis in [1500, 2200, 2900, 3300] {
             let (at, who) = answer(&said(seed, millis, 3500)).unwrap();
             assert_ne!(who, Answerer::Machine, "seed {seed}, {millis} ms");
+            eprintln!("DBG {seed} {millis} {who:?} {at}");
             let is_in_time = at < 500 + u64::from(millis) + 2050;
             assert!(who != Answerer::Human || is_in_time, "seed {seed}, {millis} ms: {at}");
             persons += usize::from(who == Answerer::Human);
@@ -156,6 +157,32 @@ fn who_has_spoken_for_three_seconds_is_provisionally_a_machine() {
     assert_eq!(ears.answer_provisional(lane), None);
 }
 
+/// Whoever shows calls on a screen hears of it without asking: early, and a few times at most.
+#[test]
+fn what_a_verdict_tends_to_is_told_before_it_falls_and_not_often() {
+    let listen = Listen { answer: true, ..Listen::default() };
+    let mut told_early = 0;
+    for seed in 0..8 {
+        let said = said(seed, 9000, 2500);
+        let heard = hear(&said, Law::A, &["cn"], listen);
+        let verdict = heard.iter().position(|(_, heard)| matches!(heard, Heard::Answer { .. }));
+        let verdict = verdict.unwrap_or(heard.len());
+        let told: Vec<(u64, f32)> = (heard.iter().take(verdict))
+            .filter_map(|(at, heard)| match heard {
+                Heard::AnswerTends(machine) => Some((*at, *machine)),
+                _ => None,
+            })
+            .collect();
+        assert!(told.len() <= usize::from(dsp::answer::tends::TELLS_MAX), "seed {seed}: {told:?}");
+        told_early += usize::from(told.iter().any(|&(at, machine)| at <= 3500 && machine > 0.6));
+        let later = &heard[verdict.min(heard.len())..];
+        assert!(!later.iter().any(|(_, heard)| matches!(heard, Heard::AnswerTends(_))));
+    }
+    assert!(told_early >= 6, "{told_early} of 8 within three seconds of speech");
+    let nobody = hear(&with(silence(6000), noise(3, -45.0)), Law::A, &["cn"], listen);
+    assert!(!nobody.iter().any(|(_, heard)| matches!(heard, Heard::AnswerTends(_))));
+}
+
 /// CNG is 1,100 Hz for half a second; so is many a beep, but that comes after words.
 #[test]
 fn a_tone_of_a_calling_fax_after_words_is_a_machines_beep() {
@@ -185,4 +212,29 @@ fn a_line_that_crackles_far_below_the_voice_does_not_hold_up_the_verdict() {
         in_time += usize::from(found.is_some_and(|(at, _)| at < 1200 + 2400));
     }
     assert!(in_time >= 6, "{in_time} of 8");
+}
+
+/// Four notes and a rest, as a music box or a waiting tune has them: a voice that waits, but that it holds its notes.
+#[test]
+fn a_melody_of_held_notes_is_no_person() {
+    for seed in 0..10_u32 {
+        let mut signal = silence(300 + 70 * seed);
+        for n in 0..7_u32 {
+            let step = [0, 4, 7, 12, 5, 9, 2][((n * 3 + seed) % 7) as usize];
+            let hz = (180.0 + 11.0 * seed as f32) * 2.0_f32.powf(step as f32 / 12.0);
+            signal.extend((0..3600).map(|at| {
+                let seconds = at as f32 / 8000.0;
+                let edge = (at.min(3600 - at) as f32 / 120.0).min(1.0);
+                let turn = core::f32::consts::TAU * hz * seconds;
+                let partials = (1..=6).map(|k| (turn * k as f32).sin() / (k as f32).powf(1.3));
+                0.09 * edge * (-2.0 * seconds).exp() * partials.sum::<f32>()
+            }));
+            if n == 3 {
+                signal.extend(silence(1500));
+            }
+        }
+        signal.extend(silence(4000));
+        let found = answer(&with(signal, noise(u64::from(seed), -58.0)));
+        assert!(!matches!(found, Some((_, Answerer::Human))), "seed {seed}: {found:?}");
+    }
 }

@@ -1,6 +1,8 @@
 //! The pipeline's promises: what is connected is heard, what is played ends once, what is recorded stays
 //! aligned, and a tick never touches the heap.
 
+mod signals;
+
 use std::sync::Arc;
 
 use dsp::ears::{EarsSettings, Heard, Listen};
@@ -12,6 +14,7 @@ use dsp::pipeline::{
     ToneId, What,
 };
 use rtrb::Consumer;
+use signals::{noise, silence, voice, with};
 use tdm::heap::{Watch, without_heap};
 use tdm::{Block, Channel, Law, SampleTime, Timeslot};
 
@@ -286,6 +289,34 @@ fn a_recording_has_both_directions_and_an_end() {
     assert_eq!(ring.pop(), Ok(Recorded { lost_millis: 0, octets: Some((COUNT, [9; 8])) }));
     assert_eq!(ring.pop(), Ok(Recorded { lost_millis: 0, octets: None }));
     assert!(ring.pop().is_err());
+}
+
+/// The other side hangs up after a few words, before a verdict has fallen.
+#[test]
+fn who_is_being_judged_when_the_call_ends_gets_a_verdict_and_the_heap_is_left_alone() {
+    let mut bench = Bench::new(&[Law::A]);
+    let a = channel(0, 5);
+    let listen = Listen { answer: true, fax: true, ..Listen::default() };
+    let clear = |bench: &mut Bench| {
+        bench.events.clear();
+        without_heap(|| bench.command(Command::Clear { on: a }));
+        let heard = bench.events.iter().filter_map(|event| match event.what {
+            What::Heard(heard) => Some(heard),
+            _ => None,
+        });
+        heard.collect::<Vec<_>>()
+    };
+    bench.command(Command::Listen { on: a, listen });
+    let mut words = silence(500);
+    words.extend(voice(3, 2600));
+    words.extend(silence(1100));
+    for samples in with(words, noise(3, -50.0)).chunks_exact(8) {
+        bench.say(a, std::array::from_fn(|n| g711::encode_f32(Law::A, samples[n])));
+        bench.tick();
+    }
+    let heard = clear(&mut bench);
+    assert!(matches!(heard[..], [Heard::AnswerReason(_), Heard::Answer { .. }]), "{heard:?}");
+    assert!(clear(&mut bench).is_empty(), "nobody is judged there any more");
 }
 
 /// 2 s fit; then a writer that comes back finds how much silence to write, and the end even when late.

@@ -210,6 +210,9 @@ pub struct CallRecord {
     /// The agent's word on it.
     #[serde(default)]
     pub was: Option<Was>,
+    /// The name of what was kept of the answer, to check that first word.
+    #[serde(default)]
+    pub kept: Option<String>,
 }
 
 mod moment {

@@ -584,7 +584,8 @@ impl Acd {
                 }
             }
         }
-        self.ask(CallCommand::Record { leg, name }, Purpose::Nothing);
+        let purpose = Purpose::Record(leg, name.clone());
+        self.ask(CallCommand::Record { leg, name, early: false }, purpose);
     }
 
     fn wrap_up_of(&self, work: Work) -> u32 {

@@ -9,6 +9,7 @@ use call::{
 use crate::Acd;
 use crate::action::{AcdEvent, CallRecord, CallResult};
 use crate::agents::recording_name;
+use crate::keep;
 use crate::limits::CAMPAIGN_BACKOFF_MICROS;
 use crate::state::{AgentState, Attempt, Contact, ContactState, Ending, Purpose, Role, Work};
 
@@ -100,6 +101,8 @@ impl Acd {
             return;
         };
         let (group, caller) = (settings.group.clone(), settings.caller.clone());
+        let (nonce, next) = (self.state.core.nonce, self.state.core.attempt + 1);
+        let keep = settings.keep_decisions.and_then(|keep| keep.draw(name, nonce, next));
         let on_person = OnPerson {
             bridge: self.state.agents.get(agent).and_then(|a| a.leg),
             within_millis: settings.judge_millis,
@@ -108,6 +111,7 @@ impl Acd {
                 prompt: prompt.clone(),
                 wait_millis: settings.message_wait_millis,
             }),
+            keep,
             otherwise: Otherwise::SafeHarbour(settings.safe_harbour.clone()),
         };
         let no_answer_millis = settings.no_answer_millis;
@@ -134,6 +138,7 @@ impl Acd {
             talked_us: 0,
             connected: false,
             recording: None,
+            kept: None,
         };
         self.state.attempts.insert(id, attempt);
         self.with_campaign(name, |campaign| campaign.in_flight += 1);
@@ -266,15 +271,63 @@ impl Acd {
         {
             let name = recording_name("unknown", call);
             attempt.recording = Some(name.clone());
-            self.ask(CallCommand::Record { leg, name }, Purpose::Nothing);
+            let purpose = Purpose::Record(leg, name.clone());
+            self.ask(CallCommand::Record { leg, name, early: true }, purpose);
         }
     }
 
-    /// Who was taken for one is another. What is done about it, the call server has done.
-    pub(crate) fn attempt_judged_anew(&mut self, id: u64, verdict: Verdict, reason: String) {
-        if let Some(attempt) = self.state.attempts.get_mut(&id) {
-            attempt.verdict = Some((Outcome::of_verdict(verdict), reason));
+    /// A recording that was asked for is not there: it was refused, could not be written, or nobody wants it.
+    pub(crate) fn recording_lost(&mut self, leg: LegId, name: &str) {
+        let recording = match self.role(leg) {
+            Some(Role::Contact(id)) => self.state.attempts.get_mut(&id).map(|a| &mut a.recording),
+            Some(Role::Caller(call)) => self.state.visits.get_mut(&call).map(|v| &mut v.recording),
+            Some(Role::Agent(_) | Role::Target(_)) | None => None,
+        };
+        if let Some(recording) = recording {
+            recording.take_if(|known| known == name);
         }
+    }
+
+    /// What the call server has kept of the answer is complete.
+    pub(crate) fn attempt_kept(&mut self, leg: LegId, name: String) {
+        let Some(Role::Contact(id)) = self.role(leg) else { return };
+        if let Some(attempt) = self.state.attempts.get_mut(&id)
+            && let (Some(campaign), Some(call)) = (&attempt.campaign, attempt.call)
+            && keep::is_of(&name, campaign, call)
+        {
+            attempt.kept = Some(name);
+        }
+    }
+
+    /// Who was taken for one is another. A machine that talks back is a person.
+    pub(crate) fn attempt_judged_anew(&mut self, id: u64, verdict: Verdict, reason: String) {
+        let outcome = Outcome::of_verdict(verdict);
+        if let Some(attempt) = self.state.attempts.get_mut(&id) {
+            attempt.verdict = Some((outcome, reason));
+        }
+        if outcome == Outcome::Person {
+            self.find_another(id);
+        }
+    }
+
+    /// A person whose agent has gone on to the next call, because he was taken for a machine: an idle one gets him. No
+    /// other call is short of an agent for it, since each in flight has its own. With none the call server does for
+    /// the person what was armed.
+    fn find_another(&mut self, id: u64) {
+        let Some(attempt) = self.state.attempts.get(&id) else { return };
+        let (None, false, Some(leg)) = (&attempt.agent, attempt.connected, attempt.leg) else {
+            return;
+        };
+        let Some(campaign) = attempt.campaign.as_deref() else { return };
+        let Some(agent) = self.index.longest_idle_for_campaign(campaign).map(str::to_owned) else {
+            return;
+        };
+        let Some(to) = self.state.agents.get(&agent).and_then(|a| a.leg) else { return };
+        if let Some(attempt) = self.state.attempts.get_mut(&id) {
+            attempt.agent = Some(agent.clone());
+        }
+        self.set_agent(&agent, AgentState::Reserved { work: Work::Attempt(id) });
+        self.ask(CallCommand::Bridge { a: leg, b: to, beep: true }, Purpose::Nothing);
     }
 
     pub(crate) fn attempt_talks(&mut self, id: u64, name: &str) {
@@ -385,6 +438,7 @@ impl Acd {
             cleared_by_us: ending.by_us,
             judged: attempt.judged,
             was: attempt.was,
+            kept: attempt.kept,
         };
         if let Some(agent) = had {
             // A call that he sent on may end after one he had later.
@@ -426,6 +480,7 @@ impl Acd {
                 talked_us: 0,
                 connected: false,
                 recording: None,
+                kept: None,
             },
         );
         self.attempt_ended(id, summary);
@@ -457,6 +512,7 @@ impl Acd {
                 talked_us: 0,
                 connected: false,
                 recording: None,
+                kept: None,
             },
         );
         id

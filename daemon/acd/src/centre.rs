@@ -170,13 +170,18 @@ impl Acd {
                 leg,
                 class: ToneClass::Announcement | ToneClass::Talk,
                 answered: false,
+                ..
             } => self.attempt_spoken_to(leg),
+            CallEvent::Recorded { leg, name, dropped: true, .. } => {
+                self.recording_lost(leg, &name);
+            }
+            CallEvent::Recorded { leg, name, dropped: false, .. } => self.attempt_kept(leg, name),
             CallEvent::Tone { .. }
             | CallEvent::Progressed { .. }
             | CallEvent::Announced { .. }
             | CallEvent::SpeakNow { .. }
+            | CallEvent::Leaning { .. }
             | CallEvent::Unbridged { .. }
-            | CallEvent::Recorded { .. }
             | CallEvent::Disconnecting { .. }
             | CallEvent::Channel { .. }
             | CallEvent::Alarm { .. }
@@ -193,10 +198,8 @@ impl Acd {
                 let now = self.state.core.now_us;
                 if let Some(attempt) = self.state.attempts.get_mut(&id) {
                     attempt.answered_us.get_or_insert(now);
-                    if attempt.recording.take().is_some() {
-                        // What was said before the answer was no announcement.
-                        self.ask(CallCommand::StopRecord { leg }, Purpose::Nothing);
-                    }
+                    // What was said before the answer was no announcement: the call server throws it away.
+                    attempt.recording = None;
                 }
             }
             Some(Role::Target(_)) | None => {}
@@ -230,6 +233,11 @@ impl Acd {
         let leg = answer.as_ref().ok().and_then(|accepted| accepted.leg);
         match pending.purpose {
             Purpose::Nothing | Purpose::Hangup(_) => {}
+            Purpose::Record(leg, name) => {
+                if answer.is_err() {
+                    self.recording_lost(leg, &name);
+                }
+            }
             Purpose::Answer(call) => self.answer_answered(call, &answer),
             Purpose::Prompts(call) => self.prompts_answered(call, answer),
             Purpose::Digit(call) => self.digit_answered(call, answer),

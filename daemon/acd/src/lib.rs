@@ -45,6 +45,7 @@ pub mod erlang;
 mod flow;
 mod index;
 mod input;
+mod keep;
 pub mod limits;
 pub mod list;
 mod losses;
@@ -58,6 +59,7 @@ mod visits;
 pub use action::{AcdEvent, Action, CallRecord, CallResult, Was};
 pub use centre::Acd;
 pub use input::{ApiRequest, Input};
+pub use keep::{DecisionsSettings, KeepSettings};
 pub use losses::{Counts, HourCounts, Inbound, Lost, Outbound};
 pub use reconcile::CUT;
 pub use settings::{

@@ -59,13 +59,14 @@ impl Acd {
     }
 
     /// What was asked and not answered: a dial may have been accepted, and is sent again under its key to learn
-    /// its leg; everything else follows anew from what there is.
+    /// its leg, and so is a recording, which the record of its call names; everything else follows anew from what there is.
     fn settle_pending(&mut self) {
         for tag in self.state.pending.keys() {
-            let dial = self.state.pending.get(&tag).is_some_and(|pending| {
-                matches!(pending.command, CallCommand::Dial(_) | CallCommand::Transfer { .. })
+            let again = self.state.pending.get(&tag).is_some_and(|pending| {
+                use CallCommand::{Dial, Record, Transfer};
+                matches!(pending.command, Dial(_) | Transfer { .. } | Record { .. })
             });
-            if dial {
+            if again {
                 self.send_again(tag);
             } else {
                 self.drop_pending(tag);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::keep::{DecisionsSettings, KeepSettings};
 use crate::limits::{AGENTS_MAX, CAMPAIGNS_MAX, MESSAGE_WAIT_MILLIS_MAX, NODES_MAX};
 
 /// The whole section.
@@ -46,6 +47,9 @@ pub struct Settings {
     /// Lists to be dialled.
     #[serde(default, rename = "campaign")]
     pub campaigns: Vec<CampaignSettings>,
+    /// How long recordings of decisions are kept, and how many.
+    #[serde(default)]
+    pub decisions: DecisionsSettings,
 }
 
 /// What media does with a waiting caller when the call centre is away.
@@ -263,6 +267,9 @@ pub struct CampaignSettings {
     /// Record what is said before an answer and is no known announcement, to make it known.
     #[serde(default)]
     pub record_unknown: bool,
+    /// Keep what is heard of those who answer, so that verdicts can be checked.
+    #[serde(default)]
+    pub keep_decisions: Option<KeepSettings>,
     /// The most calls in flight, whatever the agents do; 0: no other limit.
     #[serde(default)]
     pub in_flight_max: u32,
@@ -301,6 +308,7 @@ impl Default for Settings {
             flows: Vec::new(),
             routes: Vec::new(),
             campaigns: Vec::new(),
+            decisions: DecisionsSettings::default(),
         }
     }
 }
@@ -363,6 +371,7 @@ impl Settings {
         doubles("campaign", self.campaigns.iter().map(|c| c.name.as_str()), &mut found);
         self.check_agents(&mut found);
         self.check_campaigns(&mut found);
+        self.decisions.problems(&mut found);
         for flow in &self.flows {
             self.check_flow(flow, &mut found);
         }
@@ -422,6 +431,7 @@ impl Settings {
     fn check_campaigns(&self, found: &mut Vec<Problem>) {
         for campaign in &self.campaigns {
             let place = format!("campaign \"{}\"", campaign.name);
+            campaign.keep_decisions.iter().for_each(|keep| keep.problems(&place, found));
             let percent = campaign.machine_from_percent;
             if let Some(percent) = percent.filter(|percent| !(20..=99).contains(percent)) {
                 found.push(Problem {

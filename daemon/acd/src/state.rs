@@ -337,6 +337,9 @@ pub struct Attempt {
     pub connected: bool,
     /// The recording.
     pub recording: Option<String>,
+    /// The recording of the decision who answered, once it is complete.
+    #[serde(default)]
+    pub kept: Option<String>,
 }
 
 /// A row of a list.
@@ -409,6 +412,8 @@ pub enum Purpose {
     Transfer(Transfer),
     /// The end of a leg we must be rid of.
     Hangup(LegId),
+    /// The recording of a leg, of this name.
+    Record(LegId, String),
 }
 
 /// A command without an answer yet.

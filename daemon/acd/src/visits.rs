@@ -266,6 +266,7 @@ impl Acd {
             cleared_by_us: ending.by_us,
             judged: None,
             was: None,
+            kept: None,
         });
     }
 
@@ -345,6 +346,7 @@ impl Acd {
                 cleared_by_us: true,
                 judged: None,
                 was: None,
+                kept: None,
             },
         );
     }
@@ -402,6 +404,7 @@ impl Acd {
                 cleared_by_us: summary.cleared_by_us,
                 judged: None,
                 was: None,
+                kept: None,
             },
         );
     }

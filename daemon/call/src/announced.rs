@@ -23,12 +23,21 @@ pub enum Meaning {
     Busy,
     /// The network takes no more calls now, or no more of us.
     Limit,
+    /// A voicemail's greeting, the same for all of its subscribers.
+    Voicemail,
 }
 
 impl Meaning {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Vacant, Self::Off, Self::Suspended, Self::Unreachable, Self::Busy, Self::Limit];
+    pub const ALL: [Self; 7] = [
+        Self::Vacant,
+        Self::Off,
+        Self::Suspended,
+        Self::Unreachable,
+        Self::Busy,
+        Self::Limit,
+        Self::Voicemail,
+    ];
 
     /// The word for it, the same everywhere.
     pub const fn word(self) -> &'static str {
@@ -39,15 +48,16 @@ impl Meaning {
             Self::Unreachable => "unreachable",
             Self::Busy => "busy",
             Self::Limit => "limit",
+            Self::Voicemail => "voicemail",
         }
     }
 
-    /// What becomes of a call that ends with it. A suspended line is as good as none; a telephone that is off or out
-    /// of reach did not answer.
+    /// What becomes of a call that ends with it unanswered. A suspended line is as good as none; a telephone that is
+    /// off, out of reach or sent on to a voicemail did not answer. After an answer each of them is a machine.
     pub const fn outcome(self) -> Outcome {
         match self {
             Self::Vacant | Self::Suspended => Outcome::Vacant,
-            Self::Off | Self::Unreachable => Outcome::NoAnswer,
+            Self::Off | Self::Unreachable | Self::Voicemail => Outcome::NoAnswer,
             Self::Busy => Outcome::Busy,
             Self::Limit => Outcome::Congestion,
         }

@@ -64,9 +64,22 @@ pub struct OnPerson {
     /// Left at a machine after its beep; without it machines are released at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<MachineMessage>,
+    /// Keep what is heard from the answer on, so that the verdict can be checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<KeepDecision>,
     /// When there is nobody to bridge to, or `bridge` is no longer free.
     #[serde(rename = "else")]
     pub otherwise: Otherwise,
+}
+
+/// What is heard of whoever answered is kept for so long. It ends before a conversation begins: nothing of that is in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeepDecision {
+    /// What its name begins with; `-` and the call follow.
+    pub of: String,
+    /// From CONNECT on, at most.
+    pub millis: u32,
 }
 
 /// What a machine is told.
@@ -135,6 +148,10 @@ pub enum TransferKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "method", content = "params", rename_all = "snake_case")]
 #[allow(missing_docs)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one at a time crosses the door, and none is kept in bulk"
+)]
 pub enum CallCommand {
     /// Make a call. Operation; ends with `answered` or `ended` of the new leg.
     Dial(Dial),
@@ -188,7 +205,14 @@ pub enum CallCommand {
     /// answer gives the peer back (attended) or leaves it up and alone (blind).
     Transfer { leg: LegId, group: String, called: Number, kind: TransferKind },
     /// Record both directions of a leg in two channels under this name. Ends with `recorded`.
-    Record { leg: LegId, name: String },
+    Record {
+        leg: LegId,
+        name: String,
+        /// Only words before the answer that nobody knows: an answer, or an announcement that is known, ends it and
+        /// throws it away. On an answered leg it is refused.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        early: bool,
+    },
     /// Stop the recording of a leg.
     StopRecord { leg: LegId },
     /// Store what happens to a leg when the controller is gone.

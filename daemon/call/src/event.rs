@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CallId, Cause, DialAgain, Disposition, Diversion, LegId, Location, Meaning, Number,
-    OperationId, Outcome,
+    OperationId, Outcome, SitCode,
 };
 
 /// Who began a leg.
@@ -203,12 +203,24 @@ pub enum CallEvent {
     /// The far end reports progress; `in_band`: there is something to hear.
     Progressed { leg: LegId, progress: Progress, in_band: bool, cause: Option<Cause> },
     /// Early media was classified. Never an answer.
-    Tone { leg: LegId, class: ToneClass, answered: bool },
+    Tone {
+        leg: LegId,
+        class: ToneClass,
+        answered: bool,
+        /// Of special information tones: which.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sit: Option<SitCode>,
+    },
     /// CONNECT.
     Answered { leg: LegId },
-    /// A known announcement of the network was recognised in early media. Never an answer.
+    /// A known announcement was recognised: of the network, in early media, and never an answer; or, after an answer
+    /// that is being judged, of a machine.
     Announced { leg: LegId, announcement: String, means: Meaning },
-    /// Who answered. `acted` says that an armed action followed.
+    /// Before the verdict: how probable a machine is by now, in thousandths, whenever that has moved; at most eight
+    /// times. Free to change, and nothing follows from it.
+    Leaning { leg: LegId, machine_thousandths: u16, after_millis: u32 },
+    /// Who answered. `acted` says that an armed action followed, or that none can: the call ended before, and this is
+    /// what the ear makes of it.
     Verdict {
         leg: LegId,
         verdict: Verdict,
@@ -244,7 +256,15 @@ pub enum CallEvent {
     /// A transfer came to its end.
     Transferred { operation: OperationId, leg: LegId, to: Option<LegId>, cause: Option<Cause> },
     /// A recording is complete.
-    Recorded { leg: LegId, name: String, millis: u32, lost_millis: u32 },
+    Recorded {
+        leg: LegId,
+        name: String,
+        millis: u32,
+        lost_millis: u32,
+        /// Nothing is left of it: it could not be written, or was one of early words that was not wanted.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dropped: bool,
+    },
     /// The leg is gone.
     Ended(Summary),
     /// The far end began to clear, with something to hear; we listen for at most 15 s.

@@ -13,14 +13,15 @@ mod id;
 mod number;
 mod outcome;
 mod refusal;
+mod sit;
 mod snapshot;
 
 pub use again::DialAgain;
 pub use announced::{Meaning, UnknownMeaning};
 pub use cause::{Cause, Location};
 pub use command::{
-    CallCommand, Dial, Fallback, MachineMessage, OnPerson, Otherwise, PlayItem, StopOn,
-    TransferKind,
+    CallCommand, Dial, Fallback, KeepDecision, MachineMessage, OnPerson, Otherwise, PlayItem,
+    StopOn, TransferKind,
 };
 pub use diversion::{Diversion, DiversionReason};
 pub use event::{
@@ -30,4 +31,5 @@ pub use id::{CallId, LegId, OperationId};
 pub use number::{Number, NumberType, Plan, Presentation, Screening};
 pub use outcome::{Disposition, Outcome};
 pub use refusal::{Accepted, Refusal, RefusalCode};
+pub use sit::SitCode;
 pub use snapshot::{LegNow, LegState, SnapshotItem};

@@ -25,6 +25,7 @@
 //! # Ok::<(), exchange::ScenarioError>(())
 //! ```
 
+mod announcement;
 mod arrivals;
 mod caller;
 mod ear;

@@ -2,6 +2,7 @@
 
 mod check;
 
+use call::SitCode;
 use serde::{Deserialize, Serialize};
 use signalling::{Carrier, Dialect, Side};
 use tdm::{Law, Rng};
@@ -293,6 +294,40 @@ pub struct Numbers {
     pub is: SubscriberKind,
 }
 
+/// A row of numbers behind which a recording speaks: an announcement of the network instead of an answer; or, where it is
+/// a person or a machine, what is said after it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Announcement {
+    /// The first.
+    pub from: String,
+    /// The last.
+    pub to: String,
+    /// What they are.
+    pub is: SubscriberKind,
+    /// What is said: a file, 8 kHz A-law WAV (`….wav`), or the name of a recording that is built in (`greeting/…`).
+    pub recording: String,
+    /// Special information tones before the words, at every turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sit: Option<SitCode>,
+    /// It rings so long before, as the scenario has it: told, with a tone, with music.
+    #[serde(default)]
+    pub rings_millis: u32,
+    /// After so many turns the network clears; never, when absent: the caller has to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<u32>,
+    /// With this cause.
+    #[serde(default = "normal_unspecified")]
+    pub cause: u8,
+    /// The words come with the DISCONNECT, not before it: three turns of them.
+    #[serde(default)]
+    pub in_disconnect: bool,
+}
+
+const fn normal_unspecified() -> u8 {
+    31
+}
+
 /// How a ringing telephone sounds to its caller, in shares of a hundred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -351,6 +386,9 @@ pub struct Subscribers {
     /// Numbers that are something for certain; the first that fits counts.
     #[serde(default)]
     pub numbers: Vec<Numbers>,
+    /// Numbers behind which a recording is; they come before all others, and the first that fits counts.
+    #[serde(default, rename = "announcement", skip_serializing_if = "Vec::is_empty")]
+    pub announcements: Vec<Announcement>,
 }
 
 /// What a telephone of the PBX does.
@@ -495,8 +533,17 @@ impl Scenario {
 
     /// What is behind `number`, whatever it is dialled for: the same at every attempt.
     pub fn subscriber(&self, number: &str, seed: u64) -> SubscriberKind {
+        if let Some(announcement) = self.announcement(number) {
+            return announcement.is;
+        }
         let named = self.subscribers.numbers.iter().find(|row| within(number, &row.from, &row.to));
         named.map_or_else(|| self.subscribers.mix.at(place_of(number, seed)), |row| row.is)
+    }
+
+    /// The recording behind `number`, if there is one.
+    pub fn announcement(&self, number: &str) -> Option<&Announcement> {
+        let rows = &self.subscribers.announcements;
+        rows.iter().find(|row| within(number, &row.from, &row.to))
     }
 
     /// What kind of telephone has this extension.

@@ -3,10 +3,11 @@
 use call::Cause;
 use tdm::Rng;
 
+use crate::announcement;
 use crate::mouth::Piece;
 use crate::party::{Scene, Shared, Signal, Wish};
 use crate::pilot::Pilot;
-use crate::scenario::{Range, SubscriberKind};
+use crate::scenario::{Announcement, Range, SubscriberKind};
 use crate::voices::{Voice, beep, pick};
 
 /// A tone that ends only when the call does.
@@ -14,6 +15,9 @@ const FOR_EVER_MILLIS: u32 = u32::MAX / 8;
 /// Between greeting and beep, and the beep itself.
 const BEEP_AFTER: Range = Range([200, 900]);
 const BEEP: Range = Range([250, 600]);
+
+/// Turns of an announcement in a DISCONNECT, after which nobody speaks any more.
+const TURNS_IN_DISCONNECT: u32 = 3;
 
 /// How it rings for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,8 @@ enum Fate {
     NotResponding,
     /// The network says no.
     Refused { cause: Cause, how: Refusal },
+    /// The network speaks instead of an answer.
+    Announced { rings_millis: u64 },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +65,10 @@ enum State {
     },
     NotResponding {
         until: u64,
+    },
+    /// The network speaks, the so-many-th time from 1.
+    Announcing {
+        turn: u32,
     },
     /// A person, alone: says the word again at `again`, leaves at `until`.
     Alone {
@@ -82,6 +92,8 @@ enum State {
 pub struct Subscriber {
     kind: SubscriberKind,
     voice: Option<Voice>,
+    /// A row of the scenario that says what is heard here.
+    announcement: Option<Announcement>,
     ringback: Ringback,
     fate: Fate,
     /// Choices of this subscriber: the same at every attempt.
@@ -97,11 +109,19 @@ impl Subscriber {
         let proceeding = shared.times().proceeding.draw(&mut rng);
         let voice = voice_of(kind, shared, &mut rng);
         let ringback = ringback_of(shared, &mut rng);
-        let fate = fate_of(kind, shared, &mut rng);
+        let announcement = shared.scenario.announcement(number).cloned();
+        let named = announcement.as_ref().and_then(|a| shared.voices.named(&a.recording));
+        let voice = named.cloned().or(voice);
+        let fate = match &announcement {
+            Some(a) if !matches!(kind, SubscriberKind::Person | SubscriberKind::Machine) => {
+                Fate::Announced { rings_millis: u64::from(a.rings_millis) }
+            }
+            _ => fate_of(kind, shared, &mut rng),
+        };
         // What refuses at once does so before anything else was said.
         let at_once = matches!(fate, Fate::Refused { how: Refusal::AtOnce, .. });
         let until = now_millis + if at_once { 0 } else { proceeding };
-        Self { kind, voice, ringback, fate, rng, state: State::Routing { until } }
+        Self { kind, voice, announcement, ringback, fate, rng, state: State::Routing { until } }
     }
 
     /// What it is.
@@ -129,6 +149,7 @@ impl Subscriber {
             State::Routing { until } if now >= until => self.route(scene),
             State::Ringing { until } if now >= until => match self.fate {
                 Fate::Answers { .. } => self.answer(scene),
+                Fate::Announced { .. } => self.announce(scene),
                 _ => self.clear(Cause::NO_ANSWER, scene),
             },
             State::NotResponding { until } if now >= until => {
@@ -139,6 +160,7 @@ impl Subscriber {
                     self.clear(cause, scene);
                 }
             }
+            State::Announcing { turn } if scene.mouth.is_done() => self.announced(turn, scene),
             State::Alone { again, until } => self.alone(again, until, scene),
             State::Talking { until } => {
                 scene.note_talk();
@@ -184,7 +206,13 @@ impl Subscriber {
                 let until = now + u64::from(scene.shared.times().no_responding);
                 self.state = State::NotResponding { until };
             }
-            Fate::Answers { rings_millis } | Fate::Rings { rings_millis } => {
+            Fate::Announced { rings_millis: 0 } => {
+                scene.wish(Wish::Proceed);
+                self.announce(scene);
+            }
+            Fate::Answers { rings_millis }
+            | Fate::Rings { rings_millis }
+            | Fate::Announced { rings_millis } => {
                 scene.wish(Wish::Proceed);
                 scene.wish(Wish::Alert { in_band: self.ringback != Ringback::Told });
                 self.ring(scene);
@@ -217,6 +245,38 @@ impl Subscriber {
             _ => tones.busy,
         };
         scene.tone(tone, FOR_EVER_MILLIS);
+    }
+
+    /// The network begins to speak: before it clears, or as it does.
+    fn announce(&mut self, scene: &mut Scene<'_>) {
+        scene.mouth.hush();
+        let Some(Announcement { in_disconnect, cause, .. }) = self.announcement else { return };
+        if in_disconnect {
+            (0..TURNS_IN_DISCONNECT).for_each(|_| self.say_turn(scene));
+            scene.wish(Wish::Clear { cause: Cause(cause), in_band: true });
+            self.state = State::Gone;
+        } else {
+            scene.wish(Wish::Progress);
+            self.say_turn(scene);
+            self.state = State::Announcing { turn: 1 };
+        }
+    }
+
+    /// A turn is over: the next one, or the end.
+    fn announced(&mut self, turn: u32, scene: &mut Scene<'_>) {
+        let Some(Announcement { turns, cause, .. }) = self.announcement else { return };
+        if turns.is_some_and(|turns| turn >= turns) {
+            return self.clear(Cause(cause), scene);
+        }
+        self.say_turn(scene);
+        self.state = State::Announcing { turn: turn.saturating_add(1) };
+    }
+
+    fn say_turn(&self, scene: &mut Scene<'_>) {
+        if let (Some(announcement), Some(voice)) = (&self.announcement, &self.voice) {
+            let pieces = announcement::turn(announcement, voice);
+            pieces.into_iter().for_each(|piece| scene.mouth.say(piece));
+        }
     }
 
     fn answer(&mut self, scene: &mut Scene<'_>) {

@@ -56,6 +56,8 @@ pub struct Voices {
     pub talks: Vec<Voice>,
     /// Ring-back music.
     pub musics: Vec<Voice>,
+    /// What a scenario's announcements name beside all these: put here by whoever reads files.
+    pub recordings: Vec<Voice>,
     /// The noise of a line.
     pub noise: Arc<[f32]>,
 }
@@ -78,15 +80,21 @@ impl Voices {
             greetings: read(files::GREETINGS),
             talks: read(files::TALKS),
             musics: (0..3).map(melody).collect(),
+            recordings: Vec::new(),
             noise: (0..NOISE_SAMPLES).map(|_| noise.next_sample()).collect(),
         }
     }
 
-    /// Every recording.
+    /// Every recording that is built in.
     pub fn all(&self) -> impl Iterator<Item = &Voice> {
         [&self.hellos, &self.businesses, &self.greetings, &self.talks, &self.musics]
             .into_iter()
             .flatten()
+    }
+
+    /// The recording a scenario names.
+    pub fn named(&self, name: &str) -> Option<&Voice> {
+        self.recordings.iter().chain(self.all()).find(|voice| voice.name == name)
     }
 }
 

@@ -74,6 +74,15 @@ impl World {
                 why: "has no ring-back and busy tones",
             });
         };
+        for announcement in &scenario.subscribers.announcements {
+            if voices.named(&announcement.recording).is_none() {
+                return Err(ScenarioError::Value {
+                    key: "subscribers.announcement",
+                    value: announcement.recording.clone(),
+                    why: "is no recording: name a file `….wav`, or one that is built in",
+                });
+            }
+        }
         let spans = scenario.spans.iter().zip(1..).map(|(span, n)| Span::new(n, span)).collect();
         Ok(Self {
             spans,

@@ -14,6 +14,8 @@ use crate::outcome::Note;
 
 /// Digits a number may have.
 const DIGITS_MAX: usize = 32;
+/// Characters the name of a kept answer may begin with, so that the call has room behind them.
+const KEEP_OF_MAX: usize = 40;
 /// Octets a caller's name may have; what a dialect has no room for is left off on the line.
 const NAME_OCTETS_MAX: usize = 80;
 
@@ -60,6 +62,14 @@ impl Media {
             if let Some(message) = &arm.message {
                 self.prompt_exists("message", &message.prompt)?;
                 self.timer_value("wait_millis", message.wait_millis)?;
+            }
+            if let Some(keep) = &arm.keep {
+                crate::record::check_name(&keep.of)?;
+                if keep.of.len() > KEEP_OF_MAX {
+                    let what = format!("the name begins with at most {KEEP_OF_MAX} characters");
+                    return Err(limit("keep.of", KEEP_OF_MAX as u64, what));
+                }
+                self.timer_value("keep.millis", keep.millis)?;
             }
             if let Some(percent) = arm.machine_from_percent
                 && !(20..=99).contains(&percent)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use call::{Accepted, CallEvent, Cause, LegId, OnPerson, OperationId, Otherwise, Refusal, Verdict};
 use dsp::answer::rhythm::{FEATURES, NAMES};
-use dsp::ears::{Answerer, Fax, Listen};
+use dsp::ears::{Answerer, Fax, Heard, Listen};
 use tdm::SampleTime;
 
 use crate::leg::{Judgement, Purpose, State, Watch};
@@ -13,6 +13,9 @@ use crate::outcome::Note;
 
 /// After a verdict nobody acts on, who answered is listened to for so long.
 const WATCH_MILLIS: u32 = 30_000;
+/// So long somebody who was taken for a machine waits for an agent. The ear knows 0.6 to 1.2 s after his words that it
+/// was wrong, and nobody is to be left in silence for more than two seconds.
+const ANOTHER_AGENT_MILLIS: u32 = 700;
 
 impl Media {
     pub(crate) fn judge(&mut self, id: LegId, within_millis: u32) -> Result<Accepted, Refusal> {
@@ -48,6 +51,7 @@ impl Media {
             dtmf: true,
             answer: true,
             fax: true,
+            prints: true,
             machine_from_percent,
             ..Listen::default()
         };
@@ -73,36 +77,53 @@ impl Media {
             Verdict::Fax => "a fax",
             Verdict::Silence => "nothing heard",
         };
-        let reason = format!("{words}, evidence for a machine {score:.2}");
+        let reason = match self.recognised(id, verdict) {
+            Some(known) => known,
+            None => format!("{words}, evidence for a machine {score:.2}"),
+        };
         self.verdict(id, verdict, reason, Some(at));
+    }
+
+    /// Which known words make a verdict a machine's, if they do.
+    fn recognised(&mut self, id: LegId, verdict: Verdict) -> Option<String> {
+        let known = self.legs.get_mut(&id)?.recognised.take()?;
+        (verdict == Verdict::Machine).then_some(known)
+    }
+
+    /// What the verdict tends to while it is open.
+    pub(crate) fn leans(&mut self, id: LegId, machine: f32, at: SampleTime) {
+        let Some(judgement) = self.legs.get(&id).and_then(|leg| leg.judgement.as_ref()) else {
+            return;
+        };
+        let after = self.now.millis_since(judgement.since);
+        let after_millis = u32::try_from(after).unwrap_or(u32::MAX);
+        // A probability: it fits.
+        let machine_thousandths = (machine.clamp(0.0, 1.0) * 1000.0).round() as u16;
+        self.event_at(CallEvent::Leaning { leg: id, machine_thousandths, after_millis }, at);
     }
 
     /// What the next verdict, or its change, goes by.
     pub(crate) fn reason_heard(&mut self, id: LegId, features: &[f32; FEATURES]) {
         let judgement = self.legs.get_mut(&id).and_then(|leg| leg.judgement.as_mut());
         let Some(judgement) = judgement else { return };
-        let thousandths = |x: &f32| (f64::from(*x) * 1000.0).round() as i64;
-        let named = NAMES.iter().zip(features);
-        judgement.features = named.map(|(name, x)| (String::from(*name), thousandths(x))).collect();
+        judgement.features = named(features);
     }
 
     /// The ear has changed its mind after its final word.
     pub(crate) fn revised(&mut self, id: LegId, who: Answerer, score: f32, at: SampleTime) {
         let verdict = verdict_of(who);
+        let known = self.recognised(id, verdict);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let Some(watch) = &leg.watch else { return };
         let is_person = matches!(verdict, Verdict::Human | Verdict::NotSure);
         let message = watch.message.clone();
         let before = leg.verdict.as_ref().map_or("", |(_, reason)| reason.as_str());
-        let reason = format!("{before}; then otherwise, evidence for a machine {score:.2}");
+        let now = known.unwrap_or_else(|| format!("evidence for a machine {score:.2}"));
+        let reason = format!("{before}; then otherwise, {now}");
         leg.verdict = Some((verdict, reason.clone()));
         self.event_at(CallEvent::VerdictRevised { leg: id, verdict, reason }, at);
-        // The agent whom the person was meant for is free since the first word.
         match message {
-            Some((_, otherwise)) if is_person => {
-                self.end_watch(id);
-                self.nobody_for(id, otherwise);
-            }
+            Some(_) if is_person => self.talks_back(id),
             Some(_) if verdict == Verdict::Fax => {
                 self.clear(id, Cause::NORMAL_CLEARING, Note::Verdict);
             }
@@ -113,13 +134,38 @@ impl Media {
     /// A machine's beep has ended.
     pub(crate) fn speak_now(&mut self, id: LegId, hz: u16, at: SampleTime) {
         let Some(watch) = self.legs.get(&id).and_then(|leg| leg.watch.clone()) else { return };
-        let acted = watch.message.is_some();
+        let acted = watch.message.is_some() && !watch.is_leaving;
         self.event_at(CallEvent::SpeakNow { leg: id, hz, acted }, at);
-        let Some((prompt, _)) = watch.message else { return };
-        self.end_watch(id);
+        let Some((prompt, _)) = watch.message.filter(|_| acted) else { return };
+        // It is listened to on: somebody may pick up while the message is left.
+        self.timers.cancel(Timer::Leg(id, LegTimer::Judge));
+        if let Some(watch) = self.legs.get_mut(&id).and_then(|leg| leg.watch.as_mut()) {
+            watch.is_leaving = true;
+        }
         match self.names.once(&prompt) {
             Some(score) => self.start_play(id, Purpose::Message, score),
             None => self.clear(id, Cause::NORMAL_CLEARING, Note::Verdict),
+        }
+    }
+
+    /// A machine that was to be left a message is a person. The agent who was meant for him is free since the first
+    /// word: the controller may have another for him, now; else he hears what was armed for who finds nobody.
+    fn talks_back(&mut self, id: LegId) {
+        self.end_watch(id);
+        self.stop_play(id);
+        if self.lease.present {
+            self.set_timer(Timer::Leg(id, LegTimer::TalksBack), ANOTHER_AGENT_MILLIS);
+        } else {
+            self.nobody_came(id);
+        }
+    }
+
+    /// No agent has come for a person.
+    pub(crate) fn nobody_came(&mut self, id: LegId) {
+        let Some(leg) = self.legs.get(&id).filter(|leg| leg.is_free()) else { return };
+        let armed = leg.dialled.on_person.as_ref();
+        if let Some(otherwise) = armed.map(|arm| arm.otherwise.clone()) {
+            self.nobody_for(id, otherwise);
         }
     }
 
@@ -172,9 +218,45 @@ impl Media {
     /// Abandons a judgement without a verdict.
     pub(crate) fn drop_judgement(&mut self, id: LegId, why: &str) {
         let Some(judgement) = self.take_judgement(id, false) else { return };
-        if let Some(operation) = judgement.operation {
-            self.end_operation(operation);
-            self.event(CallEvent::Failed { operation, what: String::from(why) });
+        match judgement.operation {
+            Some(operation) => {
+                self.end_operation(operation);
+                self.event(CallEvent::Failed { operation, what: String::from(why) });
+            }
+            None if judgement.arm.is_some() => {
+                if let Some(leg) = self.legs.get_mut(&id).filter(|leg| leg.state == State::Ending) {
+                    leg.unjudged = Some(judgement);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// What the ear makes of a call that ended before the verdict. Nothing follows from it, and it says nothing of what
+    /// became of the call.
+    pub(crate) fn judged_at_the_end(&mut self, id: LegId, heard: Heard, at: SampleTime) {
+        match heard {
+            Heard::AnswerReason(features) => {
+                let unjudged = self.legs.get_mut(&id).and_then(|leg| leg.unjudged.as_mut());
+                if let Some(judgement) = unjudged {
+                    judgement.features = named(&features);
+                }
+            }
+            Heard::Answer { who, score } => {
+                let unjudged = self.legs.get_mut(&id).and_then(|leg| leg.unjudged.take());
+                let Some(judgement) = unjudged else { return };
+                let after = self.now.millis_since(judgement.since);
+                let event = CallEvent::Verdict {
+                    leg: id,
+                    verdict: verdict_of(who),
+                    reason: format!("when the call ended, evidence for a machine {score:.2}"),
+                    after_millis: u32::try_from(after).unwrap_or(u32::MAX),
+                    acted: true,
+                    features: judgement.features,
+                };
+                self.event_at(event, at);
+            }
+            _ => {}
         }
     }
 
@@ -217,11 +299,12 @@ impl Media {
             None => self.event(event),
         }
         let Some(arm) = judgement.arm else {
-            self.begin_watch(id, Watch { message: None }, WATCH_MILLIS);
+            self.begin_watch(id, Watch { message: None, is_leaving: false }, WATCH_MILLIS);
             return self.answered_alone(id);
         };
         if let Some(message) = message {
-            let watch = Watch { message: Some((message.prompt, arm.otherwise)) };
+            let message_of = Some((message.prompt, arm.otherwise));
+            let watch = Watch { message: message_of, is_leaving: false };
             return self.begin_watch(id, watch, message.wait_millis);
         }
         match verdict {
@@ -264,6 +347,13 @@ impl Media {
     pub(crate) fn safe_harbour_played(&mut self, id: LegId) {
         self.clear(id, Cause::NORMAL_CLEARING, Note::SafeHarbour);
     }
+}
+
+/// Features by name, in thousandths.
+fn named(features: &[f32; FEATURES]) -> BTreeMap<String, i64> {
+    let thousandths = |x: &f32| (f64::from(*x) * 1000.0).round() as i64;
+    let named = NAMES.iter().zip(features);
+    named.map(|(name, x)| (String::from(*name), thousandths(x))).collect()
 }
 
 const fn verdict_of(who: Answerer) -> Verdict {

@@ -247,7 +247,7 @@ impl Media {
     }
 
     pub(crate) fn cancel_waiting(&mut self, id: LegId) {
-        for timer in [LegTimer::SafeHarbour, LegTimer::Fallback] {
+        for timer in [LegTimer::SafeHarbour, LegTimer::Fallback, LegTimer::TalksBack] {
             self.timers.cancel(Timer::Leg(id, timer));
         }
     }

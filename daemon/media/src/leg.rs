@@ -10,6 +10,7 @@ use dsp::ears::Listen;
 use signalling::{Clearing, LegKey};
 use tdm::{Channel, Instant};
 
+use crate::machine::RecordingKind;
 use crate::outcome::{Note, Sounds};
 
 /// How far a leg has come.
@@ -83,11 +84,15 @@ pub(crate) struct Collect {
 /// A recording.
 #[derive(Clone, Debug)]
 pub(crate) struct Recording {
-    pub(crate) operation: OperationId,
+    /// Who asked for it: nobody, for what is kept of an answer.
+    pub(crate) operation: Option<OperationId>,
     pub(crate) recorder: u16,
+    pub(crate) kind: RecordingKind,
     pub(crate) name: String,
     pub(crate) since: Instant,
     pub(crate) lost_samples: u64,
+    /// Of words before the answer, which nobody may want to have.
+    pub(crate) early: bool,
 }
 
 /// A judgement that is being made.
@@ -108,6 +113,8 @@ pub(crate) struct Judgement {
 pub(crate) struct Watch {
     /// The message for a machine, and what a person gets who was taken for one.
     pub(crate) message: Option<(String, Otherwise)>,
+    /// It is being left.
+    pub(crate) is_leaving: bool,
 }
 
 /// How far a fallback has come.
@@ -192,8 +199,12 @@ pub(crate) struct Leg {
     pub(crate) recording: Option<Recording>,
     pub(crate) judgement: Option<Judgement>,
     pub(crate) watch: Option<Watch>,
+    /// The call ended before the verdict: what the ear makes of it then.
+    pub(crate) unjudged: Option<Judgement>,
     pub(crate) verdict: Option<(Verdict, String)>,
     pub(crate) sounds: Sounds,
+    /// Known words were recognised after the answer: which, and what they mean.
+    pub(crate) recognised: Option<String>,
 
     pub(crate) fallback: Option<Fallback>,
     pub(crate) falling: Option<FallbackStage>,
@@ -249,8 +260,10 @@ impl Leg {
             recording: None,
             judgement: None,
             watch: None,
+            unjudged: None,
             verdict: None,
             sounds: Sounds::default(),
+            recognised: None,
             fallback: None,
             falling: None,
             announced: false,

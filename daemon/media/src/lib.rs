@@ -29,6 +29,7 @@ mod door;
 mod ending;
 mod engine;
 mod judge;
+mod keep;
 mod lease;
 mod leg;
 mod machine;
@@ -48,7 +49,8 @@ mod upkeep;
 mod view;
 
 pub use engine::Engine;
-pub use machine::{Media, Output, RecorderOrder};
+pub use machine::{Media, Output, RecorderOrder, RecordingKind};
+pub use play::sit_code;
 pub use rewrite::{Pattern, PatternError, Rewrite, Rule, Undialable};
 pub use settings::{
     CallRate, GroupSettings, Hunt, Limits, MediaSettings, Numbers, Orphan, SettingsError,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use call::{Accepted, CallCommand, CallEvent, CallId, LegId, OperationId, Refusal, RefusalCode};
 use dsp::pipeline;
 use signalling::{Event, InterfaceOutput, LegKey, Order};
-use tdm::{Alarms, Channel, Frame, Instant, SampleTime, SpanId};
+use tdm::{Alarms, Channel, Frame, Instant, Law, SampleTime, SpanId};
 
 use crate::bucket::Bucket;
 use crate::lease::Lease;
@@ -36,6 +36,15 @@ pub enum Output {
     Wait(Option<Instant>),
 }
 
+/// What a recording is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordingKind {
+    /// What a controller asked for: both directions, kept until somebody removes it.
+    Asked,
+    /// Whoever answered, until a conversation begins: one direction, kept for a while.
+    Answer,
+}
+
 /// What the writer of recordings is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecorderOrder {
@@ -48,12 +57,18 @@ pub enum RecorderOrder {
         leg: LegId,
         /// A name, never a path.
         name: String,
+        /// What of.
+        kind: RecordingKind,
+        /// How its samples are coded.
+        law: Law,
     },
     /// The recording is complete with what the pipeline still writes. Comes after the pipeline was told to
     /// stop; of the free ids the one that rested longest is taken next.
     Close {
         /// Which.
         recorder: u16,
+        /// Nobody wants it: nothing of it may be left.
+        drop: bool,
     },
 }
 
@@ -68,10 +83,12 @@ pub(crate) enum LegTimer {
     Fallback,
     Orphan,
     SafeHarbour,
+    Keep,
+    TalksBack,
 }
 
 impl LegTimer {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::NoAnswer,
         Self::Stuck,
         Self::Listen,
@@ -80,6 +97,8 @@ impl LegTimer {
         Self::Fallback,
         Self::Orphan,
         Self::SafeHarbour,
+        Self::Keep,
+        Self::TalksBack,
     ];
 }
 
@@ -242,6 +261,13 @@ impl Media {
         self.run();
     }
 
+    /// The writer of recordings cannot make the file of the one with this name: there will be none.
+    pub fn recording_fails(&mut self, now: Instant, name: &str) {
+        self.at(now);
+        self.recording_failed(name);
+        self.run();
+    }
+
     /// A controller wants something.
     ///
     /// # Errors
@@ -349,6 +375,8 @@ impl Media {
                 LegTimer::Fallback => self.fallback_over(leg),
                 LegTimer::Orphan => self.orphan_over(leg),
                 LegTimer::SafeHarbour => self.safe_harbour_due(leg),
+                LegTimer::Keep => self.end_keeping(leg),
+                LegTimer::TalksBack => self.nobody_came(leg),
             },
         }
     }
@@ -388,7 +416,7 @@ impl Media {
             CallCommand::Transfer { leg, group, called, kind } => {
                 self.transfer(leg, &group, called, kind)
             }
-            CallCommand::Record { leg, name } => self.record(leg, name),
+            CallCommand::Record { leg, name, early } => self.record(leg, name, early),
             CallCommand::StopRecord { leg } => self.stop_record(leg),
             CallCommand::SetFallback { leg, fallback } => self.set_fallback(leg, fallback),
             CallCommand::Judge { leg, within_millis } => self.judge(leg, within_millis),

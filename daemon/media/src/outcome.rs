@@ -9,18 +9,19 @@
 //! | … or by us, for whatever reason | a known announcement was recognised, and the cause says no more than *other* | `Meaning::outcome` |
 //! | cleared by the far end, or by us because nobody answered | busy tone heard last | busy |
 //! | | congestion tone heard last | congestion |
-//! | | vacant or special information tone heard last | vacant |
+//! | | vacant tone heard last | vacant |
+//! | | special information tone heard last | `SitCode::outcome` |
 //! | | an announcement or speech, no tone | other |
 //! | | ring-back tone or music, or ALERTING | no answer |
 //! | | nothing | no answer when our timer ran out, else other |
-//! | cleared by us for another reason | busy, congestion or vacant tone heard | as heard |
+//! | cleared by us for another reason | one of these tones heard | as heard |
 //! | | it rang | no answer |
 //! | | it did not ring | other |
 //! | given up by the engine: a timer, a lost link | it rang | no answer |
 //! | | SETUP was not answered, or the link was down | congestion |
 //! | | else | other |
 
-use call::{Cause, Meaning, Outcome, ToneClass, Verdict};
+use call::{Cause, Meaning, Outcome, SitCode, ToneClass, Verdict};
 use signalling::Failure;
 
 use crate::trouble;
@@ -30,6 +31,8 @@ use crate::trouble;
 pub(crate) struct Sounds {
     /// The last tone that says where the call went.
     verdict: Option<ToneClass>,
+    /// Which special information tone was the last; none was heard, or none that said it.
+    code: Option<SitCode>,
     voice: bool,
     rings: bool,
     /// A known announcement was recognised; it says this.
@@ -50,9 +53,20 @@ impl Sounds {
     pub(crate) const fn announced(&mut self, means: Meaning) {
         self.announced = Some(means);
     }
-    /// Something was heard after which nothing better can come.
-    pub(crate) const fn is_final(self) -> bool {
-        self.verdict.is_some() || self.announced.is_some()
+    /// The special information tone that comes next.
+    pub(crate) const fn coded(&mut self, code: SitCode) {
+        self.code = Some(code);
+    }
+    pub(crate) fn sit_code(self) -> SitCode {
+        self.code.unwrap_or(SitCode::International)
+    }
+    /// Something was heard after which nothing better can come. Behind special information tones without a code words
+    /// say what is wrong, and may be known.
+    pub(crate) fn is_final(self, knows_words: bool) -> bool {
+        let waits_for_words = knows_words
+            && self.verdict == Some(ToneClass::Sit)
+            && self.sit_code() == SitCode::International;
+        self.announced.is_some() || (self.verdict.is_some() && !waits_for_words)
     }
     fn outcome(self) -> Option<(Outcome, String)> {
         if let Some(means) = self.announced {
@@ -62,7 +76,13 @@ impl Sounds {
             ToneClass::Busy => (Outcome::Busy, "busy tone"),
             ToneClass::Congestion => (Outcome::Congestion, "congestion tone"),
             ToneClass::Vacant => (Outcome::Vacant, "vacant-number tone"),
-            ToneClass::Sit => (Outcome::Vacant, "special information tone"),
+            ToneClass::Sit => {
+                let code = self.sit_code();
+                return Some((
+                    code.outcome(),
+                    format!("special information tone: {}", code.word()),
+                ));
+            }
             _ => return None,
         };
         Some((outcome, String::from(words)))
@@ -233,6 +253,37 @@ mod tests {
             }
             assert_eq!(after(17, &[]), Outcome::Busy);
             assert_eq!(after(34, &[]), Outcome::Congestion);
+        }
+    }
+
+    #[test]
+    fn a_special_information_tone_says_by_its_code_whether_the_number_or_the_network_is_at_fault() {
+        for code in SitCode::ALL {
+            let outcome = match code {
+                SitCode::International | SitCode::Intercept | SitCode::VacantCode => {
+                    Outcome::Vacant
+                }
+                SitCode::Ineffective => Outcome::Other,
+                _ => Outcome::Congestion,
+            };
+            for cause in [16, 31, 127] {
+                let mut call = call(cause, &[]);
+                call.sounds.coded(code);
+                call.sounds.hear(ToneClass::Sit);
+                let (heard, reason) = unanswered(call);
+                assert_eq!(heard, outcome, "{code:?}");
+                assert!(reason.contains(code.word()), "{reason}");
+                let ends_listening = code != SitCode::International;
+                assert_eq!(call.sounds.is_final(true), ends_listening, "words may follow");
+                assert!(call.sounds.is_final(false));
+                // Words that are known say it better, and so does a cause.
+                call.sounds.announced(Meaning::Off);
+                assert_eq!(unanswered(call).0, Outcome::NoAnswer);
+                assert_eq!(
+                    unanswered(Unanswered { cause: Some(Cause(17)), ..call }).0,
+                    Outcome::Busy
+                );
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! What plays to legs, and what the tick thread tells.
 
-use call::{Accepted, CallEvent, Cause, LegId, PlayEnd, PlayItem, Refusal, StopOn, ToneClass};
-use dsp::ears::{Heard, Sound};
+use call::{
+    Accepted, CallEvent, Cause, LegId, PlayEnd, PlayItem, Refusal, SitCode, StopOn, ToneClass,
+};
+use dsp::ears::{self, Heard, Sound};
 use dsp::pipeline::{self, Command, Score, What};
 use signalling::Order;
 use tdm::SampleTime;
@@ -112,7 +114,11 @@ impl Media {
     /// old news.
     pub(crate) fn pipeline_event(&mut self, event: pipeline::Event) {
         let Some(id) = self.leg_on(event.channel) else { return };
-        if self.legs.get(&id).is_none_or(|leg| leg.state == State::Ending) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if leg.state == State::Ending {
+            if let What::Heard(heard) = event.what {
+                self.judged_at_the_end(id, heard, event.at);
+            }
             return;
         }
         match event.what {
@@ -161,24 +167,28 @@ impl Media {
                     self.tone(id, class, at);
                 }
             }
+            // Its tone follows at once.
+            Heard::SitCode(code) => {
+                if let Some(leg) = self.legs.get_mut(&id) {
+                    leg.sounds.coded(sit_code(code));
+                }
+            }
             Heard::Fax(fax) => {
                 self.tone(id, ToneClass::Fax, at);
                 self.fax_judged(id, fax);
             }
+            Heard::AnswerTends(machine) => self.leans(id, machine, at),
             Heard::Answer { who, score } => self.judged(id, who, score, at),
             Heard::AnswerReason(features) => self.reason_heard(id, &features),
             Heard::AnswerRevised { who, score } => self.revised(id, who, score, at),
             Heard::SpeakNow(hz) => self.speak_now(id, hz, at),
             Heard::Print(print) => self.announced(id, print, at),
-            Heard::DtmfEnd(_)
-            | Heard::SitCode(_)
-            | Heard::Beep(_)
-            | Heard::Mf(_)
-            | Heard::MfEnd(_) => {}
+            Heard::DtmfEnd(_) | Heard::Beep(_) | Heard::Mf(_) | Heard::MfEnd(_) => {}
         }
     }
 
-    /// A known announcement of the network before the answer: nothing better will come.
+    /// A known announcement of the network before the answer: nothing better will come. Known words after it are a
+    /// machine's, whatever they say: the ear's verdict follows at once, with this for a reason.
     fn announced(&mut self, id: LegId, print: u16, at: SampleTime) {
         let Some((announcement, means)) =
             self.settings.announcements.get(usize::from(print)).cloned()
@@ -186,6 +196,10 @@ impl Media {
             return;
         };
         let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.state == State::Answered && (leg.judgement.is_some() || leg.watch.is_some()) {
+            leg.recognised = Some(format!("announcement {announcement}: {means}"));
+            return self.event_at(CallEvent::Announced { leg: id, announcement, means }, at);
+        }
         if !matches!(leg.state, State::Dialling | State::Listening) {
             return;
         }
@@ -194,6 +208,8 @@ impl Media {
         let (promised, state) = (leg.promised, leg.state);
         let is_for_list = leg.dialled.on_person.is_some();
         self.event_at(CallEvent::Announced { leg: id, announcement, means }, at);
+        // What is known need not be kept as unknown.
+        self.drop_early_recording(id);
         match promised {
             Some(waiting) => self.settle(waiting),
             None if state == State::Listening => self.release(id),
@@ -209,20 +225,37 @@ impl Media {
         if !answered {
             leg.sounds.hear(class);
         }
-        self.event_at(CallEvent::Tone { leg: id, class, answered }, at);
+        let sit = (class == ToneClass::Sit).then(|| leg.sounds.sit_code());
+        self.event_at(CallEvent::Tone { leg: id, class, answered, sit }, at);
         let Some(leg) = self.legs.get_mut(&id).filter(|_| !answered) else { return };
         // Sound nobody promised is sound all the same.
         leg.in_band = true;
         let is_words = class == ToneClass::Announcement;
-        let (is_final, listens) = (leg.sounds.is_final(), leg.state == State::Listening);
+        let knows_words = !self.settings.announcements.is_empty();
+        let is_final = leg.sounds.is_final(knows_words);
+        let listens = leg.state == State::Listening;
         match leg.promised {
             Some(waiting) => self.settle(waiting),
-            None if listens && is_words && !is_final && !self.settings.announcements.is_empty() => {
+            None if listens && is_words && !is_final && knows_words => {
                 self.set_timer(Timer::Leg(id, LegTimer::Listen), RECOGNISED_WITHIN_MILLIS);
             }
             None if listens && (is_final || is_words) => self.release(id),
             None => {}
         }
+    }
+}
+
+/// What the ears call a special information tone, in the words for calls.
+pub const fn sit_code(code: ears::SitCode) -> SitCode {
+    match code {
+        ears::SitCode::International => SitCode::International,
+        ears::SitCode::Intercept => SitCode::Intercept,
+        ears::SitCode::VacantCode => SitCode::VacantCode,
+        ears::SitCode::ReorderLocal => SitCode::ReorderLocal,
+        ears::SitCode::ReorderLongDistance => SitCode::ReorderLongDistance,
+        ears::SitCode::NoCircuitLocal => SitCode::NoCircuitLocal,
+        ears::SitCode::NoCircuitLongDistance => SitCode::NoCircuitLongDistance,
+        ears::SitCode::Ineffective => SitCode::Ineffective,
     }
 }
 

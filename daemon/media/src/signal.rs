@@ -191,6 +191,7 @@ impl Media {
             leg.transfer,
             leg.dialled.on_person.clone(),
         );
+        self.drop_early_recording(id);
         for timer in [LegTimer::Stuck, LegTimer::NoAnswer, LegTimer::Orphan] {
             self.timers.cancel(Timer::Leg(id, timer));
         }
@@ -210,8 +211,9 @@ impl Media {
             }
             self.join(waiting, id, false);
         } else if let Some(arm) = arm {
-            let within = arm.within_millis;
+            let (within, keep) = (arm.within_millis, arm.keep.clone());
             self.begin_judgement(id, Some(arm), None, within);
+            keep.iter().for_each(|keep| self.begin_keeping(id, keep));
         }
         self.settle(id);
         self.answered_alone(id);
@@ -226,7 +228,8 @@ impl Media {
             State::Dialling if leg.settled => {
                 leg.state = State::Listening;
                 leg.in_band = true;
-                let (promised, heard_all) = (leg.promised, leg.sounds.is_final());
+                let knows_words = !self.settings.announcements.is_empty();
+                let (promised, heard_all) = (leg.promised, leg.sounds.is_final(knows_words));
                 self.timers.cancel(Timer::Leg(id, LegTimer::NoAnswer));
                 self.timers.cancel(Timer::Leg(id, LegTimer::Stuck));
                 self.event(CallEvent::Disconnecting { leg: id, cause: clearing.cause });

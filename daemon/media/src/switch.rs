@@ -104,6 +104,7 @@ impl Media {
         for (leg, peer) in [(a, b), (b, a)] {
             self.stop_play(leg);
             self.end_watch(leg);
+            self.end_keeping(leg);
             if let Some(leg) = self.legs.get_mut(&leg) {
                 leg.peer = Some(peer);
                 leg.was_bridged = true;

@@ -290,6 +290,7 @@ mod tests {
             wrap_up_millis: None,
             record: false,
             record_unknown: false,
+            keep_decisions: None,
             in_flight_max: 0,
         }];
         let (mut keeper, _) = Keeper::open(folder.path(), settings, 1).unwrap();

@@ -26,6 +26,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::allow::Allow;
 use crate::alone::Alone;
+use crate::decisions::Sweeper;
 use crate::journal::JournalError;
 use crate::paths::Paths;
 use crate::records::Writer;
@@ -99,6 +100,7 @@ struct Shell {
     keeper: Keeper,
     socket: Socket,
     writer: Writer,
+    _sweeper: Sweeper,
     clock: Clock,
     begun: HostInstant,
     lists: std::path::PathBuf,
@@ -145,6 +147,7 @@ impl Shell {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let seed = u64::try_from(wall.as_nanos() & u128::from(u64::MAX)).unwrap_or_default()
             ^ u64::from(std::process::id());
+        let sweeper = Sweeper::start(paths.decisions(), settings.decisions)?;
         let (keeper, found) = Keeper::open(&state.join("journal"), settings, seed)?;
         tracing::info!(steps = found.steps, "the journal was read");
         let writer = Writer::open(&state.join("records.db"))?;
@@ -160,6 +163,7 @@ impl Shell {
             keeper,
             socket,
             writer,
+            _sweeper: sweeper,
             clock: Clock { latest_us, since: now },
             begun: now,
             lists: state.join("lists"),

@@ -139,6 +139,7 @@ fn settings() -> acd::Settings {
         at_start = true
         [[queue]]
         name = "sales"
+        wrap_up_millis = 0
         [[route]]
         flow = "main"
         [[flow]]
@@ -283,6 +284,75 @@ fn a_killed_shell_is_followed_by_one_that_goes_on_where_it_was() {
     let count = crate::records::export(&path, i64::MIN, i64::MAX, &mut csv).unwrap();
     assert_eq!(count, 1);
     assert!(String::from_utf8(csv).unwrap().contains(",busy,cause 17,17,user,no"));
+}
+
+/// The agent's call ends and the next caller hangs up while nobody is there. A successor that commanded what the first
+/// of the two means, before it has worked in the second, would give the agent a caller who is gone.
+#[test]
+fn a_successor_says_nothing_before_it_knows_all_that_happened() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let media = Scripted::start(&paths);
+    let first = Running::start(&paths);
+    let asked = |fits: &dyn Fn(&CallCommand) -> bool| {
+        media.asked.lock().unwrap().iter().any(|(_, command)| fits(command)).then_some(())
+    };
+    until("the telephone is dialled", || (!dials(&media).is_empty()).then_some(()));
+    let telephone = LegId::new(1, 1002);
+    media.tell(CallEvent::Answered { leg: telephone });
+    let mut asks = client(&paths);
+    let is = |asks: &mut Blocking, state: &str| {
+        let agents = ask(asks, "agents", json!({})).unwrap();
+        (agents["agents"][0]["state"] == state).then_some(())
+    };
+    until("the agent is ready", || is(&mut asks, "ready"));
+    let [talks, waits] = [50, 60].map(|number| LegId::new(1, number));
+    let come = |leg: LegId| {
+        media.tell(CallEvent::Incoming {
+            leg,
+            call: CallId::new(1, leg.number),
+            group: "public".into(),
+            channel: (1, 1),
+            called: Number::unknown("100"),
+            calling: None,
+            name: None,
+            diverted: None,
+        });
+        until("the caller is answered", || {
+            asked(&|command| *command == CallCommand::Answer { leg })
+        });
+        media.tell(CallEvent::Answered { leg });
+    };
+    come(talks);
+    let bridged = |caller| move |command: &CallCommand| matches!(command, CallCommand::Bridge { a, .. } if *a == caller);
+    until("the caller gets the agent", || asked(&bridged(talks)));
+    media.tell(CallEvent::Bridged { a: talks, b: telephone });
+    until("they talk", || is(&mut asks, "talking"));
+    come(waits);
+    until("the next one hears something", || {
+        asked(&|command| matches!(command, CallCommand::Play { leg, .. } if *leg == waits))
+    });
+    first.kill();
+    for leg in [talks, waits] {
+        let summary: call::Summary = serde_json::from_value(json!({
+            "leg": leg, "call": CallId::new(1, leg.number), "direction": "inbound",
+            "group": "public", "channel": [1, 1], "called": {"digits": "100"}, "calling": null,
+            "started_us": 0, "alerted_us": null, "answered_us": 1, "ended_us": 5,
+            "disposition": "answered", "outcome": null, "reason": "the far end cleared",
+            "cause": 16, "location": "user", "cleared_by_us": false,
+        }))
+        .unwrap();
+        media.tell(CallEvent::Ended(summary));
+    }
+    let second = Running::start(&paths);
+    let mut asks = client(&paths);
+    until("both are gone, and the agent is ready", || {
+        let report = ask(&mut asks, "report", json!({})).unwrap();
+        let gone = report["inbound"]["offered"] == 2 && report["inbound"]["here"] == 0;
+        gone.then(|| is(&mut asks, "ready")).flatten()
+    });
+    assert_eq!(asked(&bridged(waits)), None, "nobody is there to be bridged");
+    second.kill();
 }
 
 /// Two that write one journal would lose what either promised: the second does not even look at it.

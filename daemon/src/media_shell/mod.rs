@@ -14,6 +14,7 @@ pub mod lockstep;
 pub mod pace;
 pub mod realtime;
 pub mod recorder;
+pub mod recording;
 pub mod rings;
 pub mod setup;
 pub mod signal_work;
@@ -113,7 +114,7 @@ pub fn run(
     let door = Door::listen(&paths.media_socket(), allow, Server::new(settings))?;
 
     let (pipeline, recorders) = plan.pipeline();
-    let recorder = RecorderWork::new(recorders, &paths.recordings())
+    let recorder = RecorderWork::new(recorders, paths)
         .with_context(|| paths.recordings().display().to_string())?;
     let tick = TickWork::new(pipeline, tick_ends, Arc::clone(&shared), plan.spans, lockstep);
     let mut work = SignalWork::new(media, signal_ends, Arc::clone(&shared), clock.now());
@@ -128,7 +129,8 @@ pub fn run(
     let links = SignalLinks { inbox, outbox, waker: door.waker(), recorder: orders };
 
     let cpu = |n: usize| config.host.cpus.get(n).copied();
-    let mut handles = vec![threads::recorder(common.clone(), recorder, order_inbox)?];
+    let writer = threads::recorder(common.clone(), recorder, order_inbox, to_signal.clone())?;
+    let mut handles = vec![writer];
     let signal = threads::signal(common.clone(), work, links)?;
     let signal_thread = signal.thread().clone();
     let tick = threads::tick(common.clone(), tick, cpu(0), signal_thread.clone())?;

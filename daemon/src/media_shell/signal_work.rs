@@ -220,6 +220,12 @@ impl SignalWork {
         answer
     }
 
+    /// The writer cannot make the file of the recording with this name.
+    pub fn recording_fails(&mut self, now: Instant, name: &str) {
+        self.core.media.recording_fails(now, name);
+        self.core.drain(now);
+    }
+
     /// Whether a controller is there.
     pub fn controller(&mut self, now: Instant, present: bool) {
         self.core.media.controller(now, present);

@@ -86,6 +86,10 @@ pub enum ToSignal {
     },
     /// The controller is through with the last `time` event.
     TimeTaken,
+    /// From the writer of recordings: it cannot make the file of this one.
+    RecordingFails {
+        name: String,
+    },
 }
 
 /// From the signalling thread to the socket thread.
@@ -362,6 +366,10 @@ fn handle(
             None
         }
         ToSignal::TimeTaken => None,
+        ToSignal::RecordingFails { name } => {
+            work.recording_fails(now, &name);
+            None
+        }
     };
     if let Some(answer) = answer {
         let _ = links.outbox.send(answer);
@@ -395,6 +403,7 @@ pub fn recorder(
     common: Common,
     mut work: RecorderWork,
     orders: Receiver<RecorderOrder>,
+    to_signal: Sender<ToSignal>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("recorder".into()).spawn(move || {
         while !common.stop.load(Acquire) {
@@ -406,7 +415,10 @@ pub fn recorder(
             while let Ok(order) = orders.try_recv() {
                 work.order(order);
             }
-            work.turn();
+            for name in work.turn() {
+                // A full inbox of the signalling thread: the record will name a recording that is not there.
+                let _ = to_signal.try_send(ToSignal::RecordingFails { name });
+            }
         }
         while let Ok(order) = orders.try_recv() {
             work.order(order);

@@ -73,6 +73,13 @@ const SYLLABLE_DB: f32 = 3.5;
 const LEVEL_SHARE: f32 = 0.33;
 const END_SHARE: f32 = 0.05;
 
+/// What notes are to a voice, of which they last so long at least: the strongest partial moves by less than so many Hz and
+/// the share below 1 kHz by less than so much (standard deviations), or so much of it is at an unchanged frequency.
+const HELD_MILLIS: u32 = 400;
+const HELD_HZ: f32 = 35.0;
+const HELD_LOW_SHARE: f32 = 0.03;
+const HELD_SHARE: f32 = 0.82;
+
 /// One look at the lane.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Look {
@@ -150,7 +157,7 @@ pub struct Rhythm {
     end_hz: f32,
     low: Moments,
     peak_share: Moments,
-    floor_db: f32,
+    floor: f32,
     syllables: u32,
     is_rising: bool,
     turn_db: f32,
@@ -167,7 +174,7 @@ impl Rhythm {
         }
         self.burst(look.at_millis);
         let level_db = db(look.power);
-        self.floor_db = db(look.floor);
+        self.floor = look.floor;
         self.active = self.active.saturating_add(1);
         self.voiced = self.voiced.saturating_add(u32::from(look.activity.is_voiced));
         self.tone = self.tone.saturating_add(u32::from(look.is_tone));
@@ -272,6 +279,17 @@ impl Rhythm {
         self.level.moves()
     }
 
+    /// How far the line is below what sounds, in dB.
+    pub fn over_floor_db(&self) -> f32 {
+        self.level.mean() - db(self.floor)
+    }
+    /// Whether it holds its notes: nearly every look has the frequency of the one before, or neither that of the strongest
+    /// partial nor the share of the low ones moves. Vowels do not follow one another like that for long.
+    pub fn is_held(&self) -> bool {
+        let moves_little = self.hz.moves() < HELD_HZ && self.low.moves() < HELD_LOW_SHARE;
+        self.sounding_millis() >= HELD_MILLIS && (moves_little || self.still_share() > HELD_SHARE)
+    }
+
     /// What was said so far, at `at_millis`, when it has been quiet for `quiet_millis`.
     pub fn features(&self, at_millis: u32, quiet_millis: u32) -> [f32; FEATURES] {
         let ms = |millis: u32| millis as f32;
@@ -279,6 +297,7 @@ impl Rhythm {
         let span = self.span_millis();
         let first_burst = if self.gaps == 0 { span } else { self.first_burst_millis };
         let sounding = self.sounding_millis();
+        let floor_db = db(self.floor);
         let own: [f32; OWN] = [
             ms(first),
             ms(at_millis.saturating_sub(first)),
@@ -297,7 +316,7 @@ impl Rhythm {
             self.voiced_share(),
             self.moves_db(),
             self.peak_db - self.level.mean(),
-            self.level.mean() - self.floor_db,
+            self.over_floor_db(),
             self.burst_level.mean() - self.first_burst_level.mean(),
             self.end_db - self.level.mean(),
             ms(self.syllables),
@@ -310,7 +329,7 @@ impl Rhythm {
             self.peak_share.mean(),
             self.still_share(),
             self.tone_share(),
-            self.floor_db,
+            floor_db,
             self.end_hz - self.hz.mean(),
         ];
         let mut features = [0.0; FEATURES];

@@ -24,12 +24,15 @@ pub(super) const SOUNDS: u32 = 1 << 31;
 pub(super) const BORDER: u32 = 1 << 30;
 /// The bits of a word.
 pub(super) const MASK: u32 = (1 << BITS) - 1;
+/// Where the meaning stands beside the bits of a word.
+const MEANING_SHIFT: u32 = 24;
+const _: () = assert!(BITS <= MEANING_SHIFT);
 /// A place is looked at when the word so far before agrees, too: 256 ms, so that the two share no sample.
 pub(super) const BEFORE: u32 = 16;
 /// Two words of the same recording differ in no more bits than these; by chance they differ in ten.
 const ALIKE_MAX: u32 = 5;
-/// Places that are looked at for a word, at most.
-const PLACES_MAX: usize = 64;
+/// Places of a list that are looked at, at most: recordings may share what they begin with, all of them.
+pub(super) const PLACES_MAX: usize = 64;
 
 /// What is kept of a recording: a word each 16 ms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,6 +83,17 @@ impl Print {
         })
     }
 
+    /// The words, one each 16 ms, as [`Print::from_words`] takes them again.
+    pub fn words(&self) -> &[u32] {
+        &self.words
+    }
+
+    /// A print out of the words of another. Bits that no word has are left out.
+    pub fn from_words(words: impl IntoIterator<Item = u32>) -> Self {
+        let words = words.into_iter().take(WORDS_MAX);
+        Self { words: words.map(|word| word & (SOUNDS | MASK)).collect() }
+    }
+
     /// Another print with the same statistics, which no recording has: for measuring what a large library costs.
     #[must_use]
     pub fn disguised(&self, by: u32) -> Self {
@@ -90,9 +104,17 @@ impl Print {
 
 /// Where a word stands in the words of all recordings, and the word [`BEFORE`] it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    at: u32,
+pub(super) struct Place {
+    pub(super) at: u32,
+    /// Above its bits, what the recording means.
     before: u32,
+}
+
+impl Place {
+    /// What the recording means in which this is.
+    pub(super) const fn meaning(self) -> u8 {
+        self.before.wrapping_shr(MEANING_SHIFT) as u8
+    }
 }
 
 /// What the index knows of a recording.
@@ -147,6 +169,7 @@ impl Index {
                 words.filter_map(|at| {
                     let word = *self.words.get(at as usize)?;
                     let before = *self.words.get(at.wrapping_sub(BEFORE) as usize)?;
+                    let before = before & MASK | u32::from(known.meaning) << MEANING_SHIFT;
                     (word & SOUNDS != 0).then_some((self.list(word), Place { at, before }))
                 })
             })
@@ -188,13 +211,13 @@ impl Index {
         (word & MASK).wrapping_mul(0x9E37_79B9).wrapping_shr(self.shift) as usize
     }
     /// Where a word stands, if the one [`BEFORE`] agrees in all but `differs_max` bits. Of a list that is too long
-    /// the first places are looked at.
+    /// [`PLACES_MAX`] places are looked at, its first.
     pub(super) fn places(
         &self,
         word: u32,
         before: u32,
         differs_max: u32,
-    ) -> impl Iterator<Item = u32> {
+    ) -> impl Iterator<Item = Place> {
         let list = self.list(word);
         let from = self.starts.get(list).map_or(0, |&from| from as usize);
         let until = self.starts.get(list.saturating_add(1)).map_or(from, |&until| until as usize);
@@ -202,7 +225,7 @@ impl Index {
         let places = self.places.get(from..until).unwrap_or_default().iter();
         let near =
             move |place: &&Place| ((place.before ^ before) & MASK).count_ones() <= differs_max;
-        places.filter(near).map(|place| place.at)
+        places.filter(near).copied()
     }
     /// The words before a place, the nearest first, as far as its recording goes.
     pub(super) fn back_from(&self, at: u32) -> impl Iterator<Item = u32> {

@@ -13,7 +13,7 @@
 )]
 
 use super::bands::Row;
-use super::index::{BEFORE, Index, MASK, SOUNDS};
+use super::index::{BEFORE, Index, MASK, PLACES_MAX, SOUNDS};
 use super::words::{BITS, DOUBTS, Words};
 
 /// Words of the line that are remembered: two seconds.
@@ -39,6 +39,18 @@ const BEGINS: i32 = 70;
 const FALLS: i32 = 240;
 /// Candidates that are followed at a time.
 const CANDIDATES: usize = 8;
+/// Places that are held against what was heard, for a word of the line, at most. Chance brings one of ten thousand
+/// recordings; more are what many of them share.
+const CONSIDERED_MAX: u32 = 8;
+/// So many places that agree are what is shared …
+const CROWD: u32 = 24;
+const _: () = assert!(CROWD > CONSIDERED_MAX && (CROWD as usize) < PLACES_MAX);
+/// … and for so many words that sound after it nothing is said, if they do not all mean the same: those that were followed may be
+/// the wrong ones of many.
+const CROWD_WORDS: u32 = 24;
+/// What is said must be rising still: by then a recording that only shared the beginning has fallen by 200.
+const RISING: i32 = 90;
+const _: () = assert!(RISING < FALLS);
 
 /// A recording that was recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +83,8 @@ pub struct Listener {
     /// How many words there were.
     count: u32,
     candidates: [Candidate; CANDIDATES],
+    /// What the line says now is said by many recordings, with more than one meaning: for so many words more.
+    crowded: u32,
     /// What was said already.
     said: Option<u16>,
 }
@@ -83,6 +97,7 @@ impl Default for Listener {
             at: 0,
             count: 0,
             candidates: [Candidate::default(); CANDIDATES],
+            crowded: 0,
             said: None,
         }
     }
@@ -121,18 +136,28 @@ impl Listener {
         }
     }
 
-    /// Looks the newest word up, as it is and with every choice of its doubtful bits turned.
+    /// Looks the newest word up, as it is and with every choice of its doubtful bits turned. Takes no longer than
+    /// [`PLACES_MAX`] places a choice and [`CONSIDERED_MAX`] comparisons, whatever the recordings have in common.
     fn look(&mut self, bits: u32, index: &Index) {
         let before = self.back(BEFORE as usize);
         let doubtful = self.words.doubtful();
+        let (mut near, mut meanings, mut considered) = (0_u32, None, 0_u32);
+        let mut is_mixed = false;
         for choice in 0..1_u32.wrapping_shl(DOUBTS as u32) {
             let turned = doubtful.iter().enumerate().fold(bits, |bits, (n, bit)| {
                 if choice.wrapping_shr(n as u32) & 1 == 1 { bits ^ bit } else { bits }
             });
             for place in index.places(turned, before, DIFFERS_MAX) {
-                self.consider(place, index);
+                near = near.saturating_add(1);
+                is_mixed |= *meanings.get_or_insert(place.meaning()) != place.meaning();
+                if considered < CONSIDERED_MAX && self.consider(place.at, index) {
+                    considered = considered.saturating_add(1);
+                }
             }
         }
+        // More than are looked at may mean anything. Quiet tells nothing apart.
+        let is_crowd = near >= CROWD && (is_mixed || near as usize >= PLACES_MAX);
+        self.crowded = if is_crowd { CROWD_WORDS } else { self.crowded.saturating_sub(1) };
     }
 
     /// The word `words` before the newest.
@@ -141,10 +166,11 @@ impl Listener {
         self.history.get(at).copied().unwrap_or_default()
     }
 
-    /// Makes the recording at this place a candidate, if what was heard before speaks for it.
-    fn consider(&mut self, place: u32, index: &Index) {
+    /// Makes the recording at this place a candidate, if what was heard before speaks for it. `false`: it is one
+    /// already.
+    fn consider(&mut self, place: u32, index: &Index) -> bool {
         if self.candidates.iter().any(|known| known.sum > 0 && known.place.abs_diff(place) <= 1) {
-            return;
+            return false;
         }
         let (mut sum, mut most) = (0_i32, 0_i32);
         let heard = (self.count as usize).min(HISTORY);
@@ -161,13 +187,15 @@ impl Listener {
         {
             *least = Candidate { print, place, from, sum: most, most };
         }
+        true
     }
 
     /// The recording that is sure by now, unless one of another meaning does nearly as well: announcements of a
     /// network often begin alike.
     fn decide(&mut self, index: &Index) -> Option<Match> {
         let best = self.candidates.iter().max_by_key(|candidate| candidate.sum)?;
-        if best.sum < SURE {
+        let is_rising = best.sum > best.most.saturating_sub(RISING);
+        if best.sum < SURE || self.crowded > 0 || !is_rising {
             return None;
         }
         let meaning = index.meaning(best.print);

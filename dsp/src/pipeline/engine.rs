@@ -110,6 +110,7 @@ impl Pipeline {
                 self.on(on, |span| {
                     span.end_play(at, on.timeslot, PlayEnd::Stopped, events);
                     span.connected &= !bit(on.timeslot);
+                    span.end_answer(at, on.timeslot, events);
                     span.ears.listen(on.timeslot, Listen::default());
                 });
             }
@@ -247,6 +248,16 @@ impl Span {
             if !alive {
                 self.end_play(at, lane, PlayEnd::Finished, events);
             }
+        }
+    }
+
+    /// The call is over: who answered, if that is still open.
+    fn end_answer(&mut self, at: SampleTime, timeslot: Timeslot, events: &mut dyn FnMut(Event)) {
+        let reason = self.ears.answer_features(timeslot);
+        let Some(verdict) = self.ears.answer_ends(timeslot) else { return };
+        let channel = Channel { span: self.id, timeslot };
+        for heard in reason.map(Heard::AnswerReason).into_iter().chain([verdict]) {
+            events(Event { at, channel, what: What::Heard(heard) });
         }
     }
 

@@ -97,6 +97,8 @@ pub struct Model {
     pub truth: Truth,
     /// Answers by tag, as keys are remembered.
     pub answered: BTreeMap<u64, Result<Accepted, Refusal>>,
+    /// Every recording is refused.
+    pub records_nothing: bool,
     /// The name on the display of the telephone that was called last.
     pub display: Option<String>,
     /// Whom an agent calls beside the party he holds: who asked.
@@ -117,6 +119,7 @@ impl Model {
             events: VecDeque::new(),
             truth: Truth::default(),
             answered: BTreeMap::new(),
+            records_nothing: false,
             display: None,
             consulted: BTreeMap::new(),
             count: 0,
@@ -526,7 +529,14 @@ impl Model {
                 }
                 Ok(none)
             }
-            CallCommand::Record { leg, .. } => self.up(leg).map(|()| none),
+            CallCommand::Record { .. } if self.records_nothing => {
+                Err(Refusal::new(RefusalCode::Limit, "recorders", "none is free"))
+            }
+            CallCommand::Record { leg, early: false, .. } => self.up(leg).map(|()| none),
+            CallCommand::Record { leg, .. } => match self.up(leg) {
+                Ok(()) => Err(Refusal::new(RefusalCode::WrongState, "leg", "answered")),
+                Err(_) => Ok(none),
+            },
             CallCommand::Transfer { leg, called, group, kind } => {
                 self.up(leg)?;
                 let Some(peer) = self.legs[&leg].now.peer else {

@@ -2,13 +2,14 @@
 
 use call::{
     CallCommand, CallEvent, Cause, Direction, LegId, LegState, PlayItem, RefusalCode, ToneClass,
+    Verdict,
 };
 
 use super::model::{Manners, UNKNOWN_PROMPT};
 use super::world::{World, agent, centre, queue};
 use crate::settings::AgentKind;
 use crate::state::{AgentState, ContactState, Stage, Work};
-use crate::{Acd, Action, ApiRequest, CallResult, Settings, Was};
+use crate::{Acd, Action, ApiRequest, CallResult, KeepSettings, Settings, Was};
 
 const SECOND: u64 = 1_000_000;
 
@@ -548,12 +549,68 @@ fn words_before_an_answer_that_nobody_knows_are_recorded_where_the_campaign_want
         let leg = dialled(&world).unwrap();
         for _ in 0..2 {
             let class = ToneClass::Announcement;
-            world.model.events.push_back(CallEvent::Tone { leg, class, answered: false });
+            world.model.events.push_back(CallEvent::Tone {
+                leg,
+                class,
+                answered: false,
+                sit: None,
+            });
             world.run(world.model.now_us + SECOND);
         }
         world.run(world.model.now_us + 30 * SECOND);
         let name = world.records.last().unwrap().recording.as_deref();
         assert_eq!(name.is_some_and(|name| name.starts_with("unknown-")), wants, "{name:?}");
+    }
+}
+
+/// It was refused for want of a recorder, the disk was full, or the words were known.
+#[test]
+fn a_record_names_no_recording_that_was_refused_or_thrown_away() {
+    for refused in [false, true] {
+        let mut settings = centre(1, 1);
+        settings.campaigns[0].record_unknown = true;
+        let mut manners = patient();
+        manners.ring_us = 5 * SECOND;
+        let mut world = started(settings, manners);
+        world.model.records_nothing = refused;
+        let csv = "number\n0105\n".into();
+        let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+        world.api(load).unwrap();
+        world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+        let dialled = |world: &World| {
+            let mut legs = world.model.legs.iter();
+            legs.find(|(_, leg)| leg.on_person.is_some()).map(|(leg, _)| *leg)
+        };
+        while dialled(&world).is_none() {
+            world.run(world.model.now_us + SECOND / 10);
+        }
+        let leg = dialled(&world).unwrap();
+        let class = ToneClass::Announcement;
+        let tone = CallEvent::Tone { leg, class, answered: false, sit: None };
+        world.model.events.push_back(tone);
+        world.run(world.model.now_us + SECOND);
+        let asked = |world: &World| {
+            let mut attempts = world.acd.state.attempts.iter();
+            attempts.find_map(|(_, attempt)| attempt.recording.clone())
+        };
+        assert_eq!(asked(&world).is_some(), !refused);
+        if let Some(name) = asked(&world) {
+            // A word on another one changes nothing.
+            for (name, left) in [("other", true), (name.as_str(), false)] {
+                let event = CallEvent::Recorded {
+                    leg,
+                    name: name.into(),
+                    millis: 10,
+                    lost_millis: 0,
+                    dropped: true,
+                };
+                world.model.events.push_back(event);
+                world.run(world.model.now_us + SECOND / 10);
+                assert_eq!(asked(&world).is_some(), left);
+            }
+        }
+        world.run(world.model.now_us + 30 * SECOND);
+        assert_eq!(world.records.last().unwrap().recording, None);
     }
 }
 
@@ -580,6 +637,72 @@ fn while_a_machine_is_left_a_message_its_agent_gets_the_next_call() {
     let report = world.report();
     assert_eq!(report["outbound"]["machine"], 3);
     assert_eq!((&report["outbound"]["abandoned"], &report["unaccounted"]), (&0.into(), &0.into()));
+}
+
+/// A campaign with a message, a list of one machine, and the leg at which its beep is awaited.
+fn left_a_message(settings: Settings) -> (World, LegId) {
+    let mut manners = patient();
+    manners.ring_us = 2 * SECOND;
+    let mut world = started(settings, manners);
+    let csv = "number\n0107\n".into();
+    let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+    world.api(load).unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    let judged = |world: &World| {
+        let mut attempts = world.acd.state.attempts.iter();
+        attempts.find_map(|(_, attempt)| attempt.leg.filter(|_| attempt.judged.is_some()))
+    };
+    while judged(&world).is_none() {
+        world.run(world.model.now_us + SECOND / 10);
+    }
+    let leg = judged(&world).unwrap();
+    (world, leg)
+}
+
+#[test]
+fn a_machine_that_talks_back_gets_an_idle_agent_and_without_one_is_left_to_the_call_server() {
+    for has_idle in [true, false] {
+        let mut settings = centre(1, 0);
+        settings.campaigns[0].message = Some("welcome".into());
+        let (mut world, leg) = left_a_message(settings);
+        if !has_idle {
+            world.api(ApiRequest::Pause { agent: "n00".into(), reason: "tea".into() }).unwrap();
+        }
+        let (verdict, reason) = (Verdict::Human, "then otherwise".into());
+        world.model.events.push_back(CallEvent::VerdictRevised { leg, verdict, reason });
+        world.settle();
+        let peer = world.model.legs.get(&leg).and_then(|leg| leg.now.peer);
+        assert_eq!(peer.is_some(), has_idle);
+        world.run(world.model.now_us + 60 * SECOND);
+        let record = world.records.last().unwrap();
+        assert_eq!(record.agent.as_deref(), has_idle.then_some("n00"));
+        assert_eq!(record.judged.map(|(verdict, _)| verdict), Some(Verdict::Machine));
+        assert_eq!(world.report()["unaccounted"], 0);
+    }
+}
+
+#[test]
+fn what_was_kept_of_an_answer_is_named_in_the_record_of_the_call() {
+    for keeps in [true, false] {
+        let mut settings = centre(1, 0);
+        settings.campaigns[0].message = Some("welcome".into());
+        settings.campaigns[0].keep_decisions =
+            keeps.then_some(KeepSettings { share_percent: 100, seconds: 6 });
+        let (mut world, leg) = left_a_message(settings);
+        let keep = world.model.legs[&leg].on_person.as_ref().unwrap().keep.clone();
+        let call = world.model.legs[&leg].now.call;
+        let wanted = call::KeepDecision { of: "answer-autumn".into(), millis: 6000 };
+        assert_eq!(keep, keeps.then_some(wanted));
+        let kept = format!("answer-autumn-{call}");
+        let names = [(kept.clone(), !keeps), ("autumn-c1.1".into(), false)];
+        for (name, dropped) in names {
+            let (millis, lost_millis) = (6000, 0);
+            let recorded = CallEvent::Recorded { leg, name, millis, lost_millis, dropped };
+            world.model.events.push_back(recorded);
+        }
+        world.run(world.model.now_us + 60 * SECOND);
+        assert_eq!(world.records.last().unwrap().kept, keeps.then_some(kept));
+    }
 }
 
 #[test]

@@ -253,6 +253,7 @@ pub fn centre(nailed: usize, rung: usize) -> Settings {
             wrap_up_millis: None,
             record: false,
             record_unknown: false,
+            keep_decisions: None,
             in_flight_max: 0,
         }],
         wrap_up_millis: 1000,

@@ -84,6 +84,15 @@ impl Scenario {
         for row in &subscribers.numbers {
             check_row("subscribers.numbers", &row.from, &row.to)?;
         }
+        for row in &subscribers.announcements {
+            check_row("subscribers.announcement", &row.from, &row.to)?;
+            if !(1..=127).contains(&row.cause) {
+                return Err(wrong("subscribers.announcement", row.cause, "is no cause (Q.850)"));
+            }
+            if row.turns == Some(0) {
+                return Err(wrong("subscribers.announcement", 0, "turns say nothing"));
+            }
+        }
         Ok(())
     }
 }

@@ -4,8 +4,9 @@ use call::{
     CallCommand, CallEvent, Cause, Dial, LegId, MachineMessage, Meaning, OnPerson, Otherwise,
     Outcome, Verdict,
 };
-use dsp::ears::{Answerer, Heard, Sound};
+use dsp::ears::{Answerer, Heard, SitCode, Sound};
 use dsp::pipeline;
+use media::RecorderOrder;
 use signalling::{Event, LegKey, Order};
 use tdm::Channel;
 
@@ -14,6 +15,8 @@ use crate::bench::*;
 /// Number of the print that says "no such number", and of the one that says "switched off".
 const VACANT: Heard = Heard::Print(0);
 const OFF: Heard = Heard::Print(1);
+/// And of the greeting of the carrier's voicemail.
+const MAILBOX: Heard = Heard::Print(2);
 
 fn of_a_list(message: bool) -> Dial {
     let on_person = OnPerson {
@@ -21,6 +24,7 @@ fn of_a_list(message: bool) -> Dial {
         within_millis: 8000,
         machine_from_percent: Some(80),
         message: message.then(|| MachineMessage { prompt: "welcome".into(), wait_millis: 20_000 }),
+        keep: None,
         otherwise: Otherwise::SafeHarbour("sorry".into()),
     };
     Dial { on_person: Some(on_person), ..dial_to("5551") }
@@ -101,6 +105,119 @@ fn words_in_a_disconnect_that_nobody_knows_are_left_after_three_seconds() {
     assert!(bench.orders(0).contains(&Order::Release { key }));
 }
 
+/// Nobody asked whether a conversation may be recorded: the call server does not wait for a call centre to stop it.
+#[test]
+fn words_before_an_answer_that_are_being_recorded_are_thrown_away_by_the_answer_itself() {
+    let mut bench = Bench::new(settings(1));
+    let (leg, key, channel) = spoken_to(&mut bench, of_a_list(false));
+    let name = String::from("unknown-1");
+    let record = CallCommand::Record { leg, name: name.clone(), early: true };
+    bench.must(record.clone());
+    let recorder = bench.lane(channel).recorder.unwrap();
+    bench.pass(900);
+    bench.controller(false);
+    bench.tell(0, Event::Connected { key, timeslot: channel.timeslot });
+    assert_eq!(bench.lane(channel).recorder, None);
+    assert_eq!(bench.recorders.last(), Some(&RecorderOrder::Close { recorder, drop: true }));
+    let recorded = CallEvent::Recorded { leg, name, millis: 900, lost_millis: 0, dropped: true };
+    assert!(bench.events.contains(&recorded));
+    // A command that was on its way comes too late.
+    bench.controller(true);
+    assert_eq!(bench.command(record).unwrap_err().state.as_deref(), Some("answered"));
+}
+
+#[test]
+fn words_before_an_answer_are_kept_unless_they_turn_out_to_be_known() {
+    for known in [false, true] {
+        let mut bench = Bench::new(settings(1));
+        let (leg, key, channel) = spoken_to(&mut bench, of_a_list(false));
+        bench.hear_sound(channel, Sound::Announcement);
+        bench.must(CallCommand::Record { leg, name: "unknown-1".into(), early: true });
+        let recorder = bench.lane(channel).recorder.unwrap();
+        if known {
+            bench.hear(channel, VACANT);
+        }
+        bench.hangs_up(key, Cause::NORMAL_UNSPECIFIED);
+        assert_eq!(bench.recorders.last(), Some(&RecorderOrder::Close { recorder, drop: known }));
+    }
+}
+
+#[test]
+fn a_recording_that_cannot_be_written_is_reported_as_none_and_its_recorder_is_free() {
+    let mut bench = Bench::new(settings(1));
+    let (leg, _) = bench.talker(4);
+    bench.must(CallCommand::Record { leg, name: "full".into(), early: false });
+    bench.media.recording_fails(bench.now, "full");
+    bench.drain();
+    let is_dropped = |event: &CallEvent| matches!(event, CallEvent::Recorded { dropped: true, .. });
+    assert_eq!(bench.events.iter().filter(|event| is_dropped(event)).count(), 1);
+    assert_eq!(bench.lane(at(4)).recorder, None);
+    bench.must(CallCommand::Record { leg, name: "again".into(), early: false });
+    // Nobody knows of it any more.
+    bench.media.recording_fails(bench.now, "full");
+    bench.drain();
+    assert!(bench.lane(at(4)).recorder.is_some());
+}
+
+#[test]
+fn tones_with_a_code_in_a_disconnect_say_all_and_those_without_wait_for_the_words_behind() {
+    for (code, outcome) in
+        [(SitCode::ReorderLocal, Outcome::Congestion), (SitCode::Intercept, Outcome::Vacant)]
+    {
+        let mut bench = Bench::new(settings(1));
+        let (leg, key, channel) = spoken_to(&mut bench, of_a_list(false));
+        let clearing = theirs(Cause::NORMAL_UNSPECIFIED);
+        bench.tell(0, Event::DisconnectInBand { key, clearing });
+        bench.hear(channel, Heard::SitCode(code));
+        bench.hear_sound(channel, Sound::Sit);
+        assert!(bench.orders(0).contains(&Order::Release { key }), "{code:?}");
+        let coded = |event: &CallEvent| matches!(event, CallEvent::Tone { sit: Some(_), .. });
+        assert!(bench.events.iter().any(coded));
+        bench.tell(0, Event::Ended { key, timeslot: None, clearing, glare: false });
+        assert_eq!(bench.summary(leg).outcome, Some(outcome));
+    }
+    for (words, outcome) in [(Some(OFF), Outcome::NoAnswer), (None, Outcome::Vacant)] {
+        let mut bench = Bench::new(settings(1));
+        let (leg, key, channel) = spoken_to(&mut bench, of_a_list(false));
+        let clearing = theirs(Cause::NORMAL_UNSPECIFIED);
+        bench.tell(0, Event::DisconnectInBand { key, clearing });
+        bench.hear(channel, Heard::SitCode(SitCode::International));
+        bench.hear_sound(channel, Sound::Sit);
+        assert!(!bench.orders(0).contains(&Order::Release { key }));
+        bench.hear_sound(channel, Sound::Announcement);
+        bench.pass(1800);
+        words.into_iter().for_each(|known| bench.hear(channel, known));
+        bench.pass(1200);
+        assert!(bench.orders(0).contains(&Order::Release { key }));
+        bench.tell(0, Event::Ended { key, timeslot: None, clearing, glare: false });
+        assert_eq!(bench.summary(leg).outcome, Some(outcome));
+    }
+}
+
+#[test]
+fn the_greeting_of_a_carriers_voicemail_is_a_machine_as_soon_as_it_is_known() {
+    for message in [false, true] {
+        let mut bench = Bench::new(settings(1));
+        let (leg, _, channel) = bench.connected(of_a_list(message));
+        assert!(bench.lane(channel).listen.prints);
+        bench.pass(1500);
+        bench.hear(channel, MAILBOX);
+        bench.verdict(channel, Answerer::Machine);
+        if message {
+            bench.hear(channel, Heard::SpeakNow(1000));
+            assert_eq!(bench.plays(channel), ["welcome"]);
+            bench.play_ends(channel, pipeline::PlayEnd::Finished);
+        }
+        let summary = bench.summary(leg);
+        assert_eq!(summary.outcome, Some(Outcome::Machine));
+        assert!(
+            summary.reason.starts_with("announcement mailbox: voicemail"),
+            "{}",
+            summary.reason
+        );
+    }
+}
+
 #[test]
 fn a_message_is_left_at_a_machine_in_the_block_in_which_its_beep_ends() {
     let mut bench = Bench::new(settings(1));
@@ -150,6 +267,8 @@ fn a_machine_that_talks_back_is_a_person_after_all_and_hears_the_safe_harbour_pr
         matches!(event, CallEvent::VerdictRevised { verdict: Verdict::Human, .. })
     };
     assert!(bench.events.iter().any(is_revised));
+    // The controller may have another agent for him.
+    bench.pass(700);
     assert_eq!(bench.plays(channel), ["sorry"]);
     bench.hear(channel, Heard::SpeakNow(1000));
     assert_eq!(bench.plays(channel), ["sorry"], "no message for a person");

@@ -137,8 +137,11 @@ pub fn settings(spans: usize) -> MediaSettings {
     settings.music = Some("music".into());
     settings.announcement = Some("announce".into());
     settings.safe_harbour = Some("safe_harbour".into());
-    settings.announcements =
-        vec![("no_such_number".into(), Meaning::Vacant), ("off".into(), Meaning::Off)];
+    settings.announcements = vec![
+        ("no_such_number".into(), Meaning::Vacant),
+        ("off".into(), Meaning::Off),
+        ("mailbox".into(), Meaning::Voicemail),
+    ];
     settings.spans = (0..spans).map(|n| SpanSettings::e1(span(n), Side::User)).collect();
     settings.groups = vec![GroupSettings {
         number: Some(Number::unknown("4000")),

@@ -60,7 +60,7 @@ fn a_dialled_call_is_heard_from_the_first_message_that_names_the_channel() {
     bench.tell(0, Event::Connected { key, timeslot });
     let progressed =
         |progress, in_band| CallEvent::Progressed { leg, progress, in_band, cause: None };
-    let tone = CallEvent::Tone { leg, class: ToneClass::Ringback, answered: false };
+    let tone = CallEvent::Tone { leg, class: ToneClass::Ringback, answered: false, sit: None };
     assert_eq!(
         bench.said(),
         [

@@ -2,7 +2,7 @@
 
 use call::{CallCommand, CallEvent, CollectEnd, LegId, PlayEnd, PlayItem, RefusalCode, StopOn};
 use dsp::pipeline;
-use media::RecorderOrder;
+use media::{RecorderOrder, RecordingKind};
 use signalling::Order;
 
 use crate::bench::*;
@@ -200,19 +200,28 @@ fn a_cancelled_operation_ends_with_its_own_event() {
 fn a_recording_has_a_name_a_length_and_what_was_lost() {
     let mut bench = Bench::new(settings(1));
     let (leg, key) = bench.talker(4);
-    bench.must(CallCommand::Record { leg, name: "2026-11-21_a.b".into() });
+    bench.must(CallCommand::Record { leg, name: "2026-11-21_a.b".into(), early: false });
     let recorder = bench.lane(at(4)).recorder.unwrap();
     let name = "2026-11-21_a.b".to_owned();
-    assert_eq!(bench.recorders, [RecorderOrder::Open { recorder, leg, name: name.clone() }]);
+    assert_eq!(
+        bench.recorders,
+        [RecorderOrder::Open {
+            recorder,
+            leg,
+            name: name.clone(),
+            kind: RecordingKind::Asked,
+            law: tdm::Law::A,
+        }]
+    );
     bench.pass(2500);
     let what = pipeline::What::RecorderOverflow { recorder, samples: 160 };
     let overflow = pipeline::Event { at: tdm::SampleTime::samples(0), channel: at(4), what };
     bench.media.heard(bench.now, overflow);
     bench.said();
     bench.hangs_up(key, call::Cause::NORMAL_CLEARING);
-    let recorded = CallEvent::Recorded { leg, name, millis: 2500, lost_millis: 20 };
+    let recorded = CallEvent::Recorded { leg, name, millis: 2500, lost_millis: 20, dropped: false };
     assert!(bench.events.contains(&recorded));
-    assert_eq!(bench.recorders.last(), Some(&RecorderOrder::Close { recorder }));
+    assert_eq!(bench.recorders.last(), Some(&RecorderOrder::Close { recorder, drop: false }));
 }
 
 #[test]
@@ -220,10 +229,13 @@ fn a_name_of_a_recording_is_never_a_path() {
     let mut bench = Bench::new(settings(1));
     let (leg, _) = bench.talker(4);
     for name in ["", ".", "..", "../x", "a/b", "/etc/passwd", ".hidden", "a b", "a\0", "ä"] {
-        let refusal = bench.command(CallCommand::Record { leg, name: name.into() }).unwrap_err();
+        let refusal = bench
+            .command(CallCommand::Record { leg, name: name.into(), early: false })
+            .unwrap_err();
         assert_eq!(refusal.field.as_deref(), Some("name"), "{name:?}");
     }
-    let refusal = bench.command(CallCommand::Record { leg, name: "x".repeat(65) }).unwrap_err();
+    let refusal =
+        bench.command(CallCommand::Record { leg, name: "x".repeat(65), early: false }).unwrap_err();
     assert_eq!(refusal.limit, Some(64));
 }
 
@@ -234,7 +246,7 @@ fn recorders_are_bounded_and_come_back() {
     let mut bench = Bench::new(settings);
     let (a, _) = bench.talker(4);
     let (b, _) = bench.talker(5);
-    let record = |leg, name: &str| CallCommand::Record { leg, name: name.into() };
+    let record = |leg, name: &str| CallCommand::Record { leg, name: name.into(), early: false };
     bench.must(record(a, "a"));
     let refusal = bench.command(record(b, "b")).unwrap_err();
     assert_eq!((refusal.code, refusal.limit), (RefusalCode::Limit, Some(1)));

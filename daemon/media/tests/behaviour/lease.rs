@@ -202,6 +202,7 @@ fn an_armed_call_reaches_its_agent_without_a_controller() {
         within_millis: 4000,
         machine_from_percent: None,
         message: None,
+        keep: None,
         otherwise,
     };
     let dial = Dial { on_person: Some(on_person), ..dial_to("1") };
@@ -230,7 +231,7 @@ fn collects_plays_and_records_run_to_their_end_before_the_fallback() {
     let mut bench = Bench::new(settings(1));
     let (leg, _) = bench.talker(1);
     bench.must(fallback(leg, Some("sorry"), 1000));
-    bench.must(CallCommand::Record { leg, name: "r".into() });
+    bench.must(CallCommand::Record { leg, name: "r".into(), early: false });
     bench.must(plays(leg, "welcome", false));
     bench.must(CallCommand::Collect {
         leg,

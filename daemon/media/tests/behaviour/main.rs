@@ -5,6 +5,7 @@
 mod announced;
 mod bench;
 mod calls;
+mod decisions;
 mod field;
 mod flows;
 mod groups;

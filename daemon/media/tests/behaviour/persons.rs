@@ -13,6 +13,7 @@ fn armed(bridge: Option<LegId>) -> Dial {
         within_millis: 4000,
         machine_from_percent: None,
         message: None,
+        keep: None,
         otherwise,
     });
     Dial { on_person, ..dial_to("5551") }

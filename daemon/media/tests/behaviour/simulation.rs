@@ -161,7 +161,7 @@ impl World {
                 Output::Recorder(RecorderOrder::Open { recorder, .. }) => {
                     assert!(self.open_recorders.insert(recorder), "recorder {recorder} twice");
                 }
-                Output::Recorder(RecorderOrder::Close { recorder }) => {
+                Output::Recorder(RecorderOrder::Close { recorder, .. }) => {
                     assert!(self.open_recorders.remove(&recorder), "recorder {recorder} not open");
                 }
                 Output::Event(event, _) => self.told(event),
@@ -244,6 +244,7 @@ impl World {
                     self.ends(&Running::Judge(leg), true);
                 }
             }
+            CallEvent::Recorded { name, .. } if name.starts_with("answer-") => self.count("kept"),
             CallEvent::Recorded { leg, .. } => self.ends(&Running::Record(leg), false),
             CallEvent::Bridged { .. } => self.count("bridged"),
             CallEvent::FellBack { .. } => self.count("fell back"),
@@ -438,6 +439,10 @@ impl World {
                 .rng
                 .chance(0.5)
                 .then(|| call::MachineMessage { prompt: "sorry".into(), wait_millis: 5000 }),
+            keep: self
+                .rng
+                .chance(0.5)
+                .then(|| call::KeepDecision { of: "answer-x".into(), millis: 4000 }),
             otherwise: match self.rng.chance(0.5) {
                 true => Otherwise::SafeHarbour("sorry".into()),
                 false => Otherwise::Hangup,
@@ -513,7 +518,7 @@ impl World {
                     false => TransferKind::Attended,
                 },
             },
-            26 => CallCommand::Record { leg, name: format!("r{}", self.steps) },
+            26 => CallCommand::Record { leg, name: format!("r{}", self.steps), early: false },
             27 => CallCommand::StopRecord { leg },
             28 => {
                 let hold_millis = self.rng.below(20_000) as u32;
