@@ -344,6 +344,7 @@ fn a_successor_says_nothing_before_it_knows_all_that_happened() {
         .unwrap();
         media.tell(CallEvent::Ended(summary));
     }
+    until("both ends are told", || media.tell.lock().unwrap().is_empty().then_some(()));
     let second = Running::start(&paths);
     let mut asks = client(&paths);
     until("both are gone, and the agent is ready", || {
