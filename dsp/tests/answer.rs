@@ -74,7 +74,6 @@ fn a_firms_greeting_and_then_quiet_is_a_person() {
         for millis in [1500, 2200, 2900, 3300] {
             let (at, who) = answer(&said(seed, millis, 3500)).unwrap();
             assert_ne!(who, Answerer::Machine, "seed {seed}, {millis} ms");
-            eprintln!("DBG {seed} {millis} {who:?} {at}");
             let is_in_time = at < 500 + u64::from(millis) + 2050;
             assert!(who != Answerer::Human || is_in_time, "seed {seed}, {millis} ms: {at}");
             persons += usize::from(who == Answerer::Human);

@@ -74,11 +74,10 @@ const LEVEL_SHARE: f32 = 0.33;
 const END_SHARE: f32 = 0.05;
 
 /// What notes are to a voice, of which they last so long at least: the strongest partial moves by less than so many Hz and
-/// the share below 1 kHz by less than so much (standard deviations), or so much of it is at an unchanged frequency.
+/// the share below 1 kHz by less than so much (standard deviations).
 const HELD_MILLIS: u32 = 400;
-const HELD_HZ: f32 = 35.0;
+const HELD_HZ: f32 = 45.0;
 const HELD_LOW_SHARE: f32 = 0.03;
-const HELD_SHARE: f32 = 0.82;
 
 /// One look at the lane.
 #[derive(Clone, Copy, Debug, Default)]
@@ -283,11 +282,12 @@ impl Rhythm {
     pub fn over_floor_db(&self) -> f32 {
         self.level.mean() - db(self.floor)
     }
-    /// Whether it holds its notes: nearly every look has the frequency of the one before, or neither that of the strongest
-    /// partial nor the share of the low ones moves. Vowels do not follow one another like that for long.
+    /// Whether it holds its notes: neither the frequency of the strongest partial moves nor the share of the low ones.
+    /// Vowels do not follow one another like that for long.
     pub fn is_held(&self) -> bool {
-        let moves_little = self.hz.moves() < HELD_HZ && self.low.moves() < HELD_LOW_SHARE;
-        self.sounding_millis() >= HELD_MILLIS && (moves_little || self.still_share() > HELD_SHARE)
+        self.sounding_millis() >= HELD_MILLIS
+            && self.hz.moves() < HELD_HZ
+            && self.low.moves() < HELD_LOW_SHARE
     }
 
     /// What was said so far, at `at_millis`, when it has been quiet for `quiet_millis`.
