@@ -149,3 +149,30 @@ fn an_afternoon_of_listening_says_who_was_lost_and_what_another_limit_would_have
 fn place(root: &Path) -> Place {
     Place { root: root.to_owned(), config: None, with_parent: None }
 }
+
+/// The commands of `docs/answer.md` are commands.
+#[test]
+fn the_afternoon_of_the_documentation_can_be_typed() {
+    use clap::Parser;
+    for typed in [
+        "answers list --campaign spring --most 200",
+        "answers mark /var/lib/trunkline/decisions/answer-spring-c1.7.wav person",
+        "answers mark --csv table.csv",
+        "answers report --campaign spring",
+        "answers report --campaign spring --curve",
+        "answers report --said --json",
+        "answers list --told",
+    ] {
+        let words = ["trunkline"].into_iter().chain(typed.split(' '));
+        let parsed = crate::cli::Cli::try_parse_from(words);
+        assert!(parsed.is_ok(), "{typed}: {:?}", parsed.err());
+    }
+    for typed in [
+        "answers mark answer-spring-c1.7 perhaps",
+        "answers mark answer-spring-c1.7",
+        "answers mark",
+    ] {
+        let words = ["trunkline"].into_iter().chain(typed.split(' '));
+        assert!(crate::cli::Cli::try_parse_from(words).is_err(), "{typed}");
+    }
+}
