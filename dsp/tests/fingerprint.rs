@@ -5,7 +5,7 @@ mod signals;
 
 use std::sync::Arc;
 
-use dsp::ears::{Ears, EarsSettings, Heard, Listen};
+use dsp::ears::{Answerer, Ears, EarsSettings, Heard, Listen};
 use dsp::fingerprint::{Index, Print};
 use dsp::g711;
 use signals::{Signal, noise, silence, voice, with};
@@ -117,6 +117,41 @@ fn announcements_that_begin_alike_are_named_once_they_differ() {
     }
 }
 
+/// A jingle before all of four hundred announcements, most of which mean one thing, and as loud as they are: nothing is
+/// said while it plays, whatever the most of them mean, and the right one once the words are heard.
+#[test]
+fn nothing_is_said_while_what_hundreds_of_recordings_share_is_played() {
+    let jingle = voice(1, 3000);
+    let ends: Vec<Signal> = (0..400).map(|n| voice(100 + n % 40, 3000)).collect();
+    let prints: Vec<(Print, u8)> = ends
+        .iter()
+        .enumerate()
+        .map(|(n, end)| {
+            let print = Print::of(&[jingle.clone(), end.clone()].concat());
+            // Forty of them are as they are, the last four mean something else; the others share the jingle alone.
+            let shared = 3000 / 16;
+            let words = print.words().iter().zip(print.disguised(n as u32 + 1).words().to_vec());
+            let own = n < 40;
+            let words = words.enumerate().map(|(at, (&word, other))| {
+                if own || at < shared { word } else { other & 0x000F_FFFF | word & 0x8000_0000 }
+            });
+            (Print::from_words(words), u8::from((36..40).contains(&n)))
+        })
+        .collect();
+    let index = Arc::new(Index::new(&prints));
+    let line = |n: usize| {
+        let signal = [jingle.clone(), ends[n].clone()].concat();
+        with(signal.iter().map(|x| 0.4 * x).collect(), noise(n as u64, -40.0))
+    };
+    let lines: Vec<Signal> = [3, 36].into_iter().map(line).collect();
+    let heard = recognised(&index, Law::A, &lines);
+    for (heard, right) in heard.iter().zip([3, 36]) {
+        let is_late = heard.first().is_some_and(|(at, _)| (3000..=5500).contains(at));
+        let is_right = heard.last().is_some_and(|(at, print)| *at <= 5500 && *print == right);
+        assert!(is_late && is_right, "{heard:?} is not {right}");
+    }
+}
+
 #[test]
 fn a_recording_is_known_to_be_there_already_and_a_common_beginning_is_not_enough() {
     let (begin, off, vacant) = (voice(1, 2000), voice(2, 3000), voice(3, 3000));
@@ -125,6 +160,39 @@ fn a_recording_is_known_to_be_there_already_and_a_common_beginning_is_not_enough
     let [off, vacant, again] = [off, vacant, again].map(|signal| Print::of(&signal));
     assert!(again.is_in(&off) && off.is_in(&off));
     assert!(!vacant.is_in(&off) && !again.is_in(&vacant));
+}
+
+/// Who says word for word what a recording says is one.
+#[test]
+fn known_words_after_an_answer_are_a_machines_as_soon_as_they_are_known() {
+    let (greeting, other) = (voice(1, 6000), voice(2, 6000));
+    let index = Arc::new(Index::new(&[(Print::of(&greeting), 0)]));
+    let mut ears = ears(&index, Law::A);
+    let listen = Listen { prints: true, answer: true, ..Listen::default() };
+    let (known, unknown) = (Timeslot::new(3).unwrap(), Timeslot::new(4).unwrap());
+    ears.listen(known, listen);
+    ears.listen(unknown, listen);
+    let (mut print, mut verdict) = (None, None);
+    let milliseconds = greeting.as_chunks::<SAMPLES>().0.iter().zip(other.as_chunks::<SAMPLES>().0);
+    for (milli, (greeting, other)) in milliseconds.enumerate() {
+        let mut block = Block::idle(Law::A);
+        block.at = SampleTime::millis(milli as u64);
+        block.set_timeslot(known, greeting.map(|x| g711::encode_f32(Law::A, x)));
+        block.set_timeslot(unknown, other.map(|x| g711::encode_f32(Law::A, x)));
+        ears.hear(&block, &mut |hearing| match hearing.heard {
+            Heard::Print(_) => {
+                assert_eq!(hearing.lane, 3);
+                print = Some(milli);
+            }
+            Heard::Answer { who, score } if hearing.lane == 3 => {
+                assert_eq!((who, score), (Answerer::Machine, 1.0));
+                verdict = Some(milli);
+            }
+            _ => {}
+        });
+    }
+    assert!(print.is_some_and(|at| at < 2500), "{print:?}");
+    assert_eq!(print, verdict);
 }
 
 #[test]
