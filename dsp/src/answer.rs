@@ -56,10 +56,10 @@ const LATER_LOOKS: u32 = 60;
 const _: () =
     assert!(LATER_LOOKS.is_multiple_of(SPEAKING_LOOKS) && LATER_LOOKS.is_multiple_of(EPOCH_LOOKS));
 /// From this probability on, when nothing more is to come, it is a machine, unless the campaign says otherwise.
-const MACHINE: f32 = 0.65;
+const MACHINE: f32 = 0.7;
 const PERCENT_MIN: u8 = 20;
 /// While it speaks, more is to come that may tell: what may still be a person must then be so many times less probable.
-const SPEAKING: f32 = 12.0;
+const SPEAKING: f32 = 10.0;
 /// Below this probability of a machine a pause is a person's who waits.
 const PERSON: f32 = 0.05;
 /// From this probability on nobody speaks; and from this one on it is not sure that it was a person who did.
@@ -80,9 +80,9 @@ const SPOKE_MIN_MILLIS: u32 = 1500;
 /// Looks wait here until it is sure that no tone began in them: what a tone takes to be known as one.
 const DELAY: usize = 12;
 /// Nobody is taken for a person before it was quiet for so long, nor after a tone that may become a beep, which is
-/// heard to its end, up to so long.
+/// heard to its end, up to so long in all.
 const WAITS_MIN_MILLIS: u32 = 560;
-const HOLD_MILLIS: u32 = 2100;
+const HOLD_MILLIS: u32 = 4000;
 /// What lies far below the voice is quiet as well, and this much later it is counted as such.
 const FAR_BELOW_MILLIS: u32 = 200;
 /// After more speech than a hello somebody may take a breath.
@@ -90,10 +90,15 @@ const HELLO_MAX_MILLIS: u32 = 1400;
 const BREATH_MILLIS: u32 = 1200;
 /// Quiet after which a sound that was no speech is forgotten.
 const FORGETS_MILLIS: u32 = 1300;
-/// Quiet after which nothing more is waited for.
-const WAITS_MAX_MILLIS: u32 = 1900;
+/// Quiet after which somebody must be there for a person: two seconds are what one may be left in silence.
+const PERSON_WAITS_MILLIS: u32 = 1900;
+/// That is a person whose probability of a machine is below this share of the limit.
+const PERSON_SHARE: f32 = 0.3;
+/// Quiet after which nothing more is waited for: a person who hears nothing says hello again before, or hangs up; a
+/// machine does neither.
+const WAITS_MAX_MILLIS: u32 = 3300;
 /// After so long a verdict falls: who still speaks is a machine, unless that is improbable.
-const JUDGES_WITHIN_MILLIS: u32 = 7000;
+const JUDGES_WITHIN_MILLIS: u32 = 9000;
 /// Less voiced sound than this is a click, a breath or a noise.
 const VOICED_MIN_MILLIS: u32 = 40;
 /// Share of an utterance within tones, if it is speech; and at an unchanged frequency, if it is speech whose level
@@ -244,7 +249,7 @@ impl Answer {
         }
         let features = self.rhythm.features(at_millis, self.quiet_millis(at_millis));
         self.machine = self.models.machine.probability(&features);
-        let is_held = may_beep && quiet < WAITS_MAX_MILLIS.saturating_add(HOLD_MILLIS);
+        let is_held = may_beep && quiet < HOLD_MILLIS;
         let since = at_millis.saturating_sub(self.rhythm.first_millis.unwrap_or(at_millis));
         let is_out_of_time = since >= JUDGES_WITHIN_MILLIS;
         let speaks_on = is_out_of_time && quiet < WAITS_MIN_MILLIS && self.machine >= 0.5;
@@ -253,7 +258,10 @@ impl Answer {
         let has_waited = is_over && !is_held && self.verdict != Some(Answerer::Machine);
         let is_machine = self.machine >= self.limit(has_waited) || speaks_on;
         let wait = if spoke <= HELLO_MAX_MILLIS { WAITS_MIN_MILLIS } else { BREATH_MILLIS };
-        let is_person = quiet >= wait && !is_held && self.machine < PERSON;
+        let below = |limit| !is_held && self.machine < limit;
+        let is_owed = quiet >= PERSON_WAITS_MILLIS && self.verdict.is_none();
+        let is_person =
+            quiet >= wait && below(PERSON) || is_owed && below(PERSON_SHARE * self.machine_from);
         let who = match (is_machine, is_person, has_waited) {
             (true, _, _) => Answerer::Machine,
             (_, true, _) | (_, _, true) => Answerer::Human,
@@ -266,7 +274,7 @@ impl Answer {
             return None;
         }
         match self.sure(&features, who) {
-            Some(Answerer::NotSure) if !has_waited => return None,
+            Some(Answerer::NotSure) if !has_waited && !is_owed => return None,
             Some(who) => return self.say(who, self.machine),
             None => {}
         }

@@ -26,7 +26,7 @@ import numpy as np
 RATE = 8000
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Short and long greetings of people, and machines with and without a beep, in full; of the others a part each.
-CLASSES = {"short": 1, "long": 1, "machine_beep": .6, "machine": .6, "tone": .25, "fax": .2, "silence": .1,
+CLASSES = {"short": 1, "long": 1, "machine_beep": 1, "machine": 1, "tone": .25, "fax": .2, "silence": .1,
            "noise": .4, "music": .25}
 WHO = {"short": "human", "long": "human", "machine_beep": "machine", "machine": "machine", "fax": "fax"}
 
@@ -269,10 +269,12 @@ def person(s, r, call, is_long):
 def greeting(s, r, call):
     """A recording greets: one text, parts of a system, or somebody who reads on."""
     way = r.random()
+    # "Please record your message" or a whole story.
+    length = np.exp(r.uniform(np.log(1500), np.log(11000))) if r.random() < .5 else r.uniform(2500, 11000)
     if s.real and way < .3:
         v = s.reader(r, "sentence", lambda i: not i.get("shared_speakers"), 3) or s.reader(r, "sentence")
         if v:
-            until = call.millis() + r.uniform(2500, 11000)
+            until = call.millis() + length
             while call.millis() < until:
                 call.say(s.wave(pick(r, v)))
                 call.add(quiet(r.uniform(120, 500)))
@@ -286,7 +288,7 @@ def greeting(s, r, call):
                 call.add(quiet(r.uniform(30, 250)))
                 call.say(s.prompt(r, folder, 250, 700))
             call.add(quiet(r.uniform(60, 300)))
-        until = call.millis() + r.uniform(1800, 8000)
+        until = call.millis() + length
         while call.millis() < until:
             call.say(s.prompt(r, folder, 900, 6000))
             call.add(quiet(r.uniform(100, 500)))

@@ -30,8 +30,9 @@ MONOTONE = {"span_ms": 1, "longest_burst_ms": 1, "sounding_ms": 1, "syllables": 
 NOT_FOR_NOBODY = {"onset_ms", "floor_db"}
 # Asked only when a verdict is due, so it may be larger.
 NOBODY_TREES = 200
-# The limit that is shipped, while it speaks and when nothing more is to come: `limit` of `dsp/src/answer.rs`.
-SHIPPED, SPEAKING = .65, 12
+# The limit that is shipped, how much closer to 1 it lies while it speaks, and the share of it below which it is a person's
+# after 1.9 s of quiet: `dsp/src/answer.rs`.
+SHIPPED, SPEAKING, PERSON_SHARE = .7, 10, .3
 # What a file of a class counts: in a field of calls half are machines, and of five people one answers at length.
 SHARES = {"short": .35, "long": .15, "human_short": .35, "human_long": .15, "machine_beep": .25, "machine": .25,
           "machine_nobeep": .25}
@@ -50,9 +51,9 @@ def rows_of(folder, listen):
     return rows[:, 2:], rows[:, 0].astype(int), rows[:, 1], items
 
 
-def fit(x, y, weights, names, trees, leaves):
+def fit(x, y, weights, names, trees, leaves, in_leaf):
     data = lightgbm.Dataset(x, y, weight=weights, free_raw_data=False)
-    params = dict(objective="binary", learning_rate=.12, num_leaves=leaves, min_data_in_leaf=300, lambda_l2=5.0,
+    params = dict(objective="binary", learning_rate=.12, num_leaves=leaves, min_data_in_leaf=in_leaf, lambda_l2=5.0,
                   feature_fraction=.6, bagging_fraction=.6, bagging_freq=1, seed=1, deterministic=True, num_threads=1,
                   force_row_wise=True, verbose=-1, max_bin=127,
                   monotone_constraints=[MONOTONE.get(n, 0) for n in names] if names else None)
@@ -99,7 +100,7 @@ def nobodys(args, columns):
         ws.append(1 / count[of[here]])
     x, y, w = np.concatenate(xs), np.concatenate(ys), np.concatenate(ws)
     w = np.where(y, w / w[y].sum(), w / w[~y].sum()) * len(y) / 2
-    return fit(x, y, w, None, NOBODY_TREES, args.leaves)
+    return fit(x, y, w, None, NOBODY_TREES, args.leaves, 300)
 
 
 def main():
@@ -117,7 +118,8 @@ def main():
     here, y, weights = epochs(rows)
     columns = list(range(len(NAMES)))
     others = [k for k in columns if NAMES[k] not in NOT_FOR_NOBODY]
-    machine = fit(x[here], y[here], weights[here] * here.sum() / weights[here].sum(), NAMES, args.trees, args.leaves)
+    machine = fit(x[here], y[here], weights[here] * here.sum() / weights[here].sum(), NAMES, args.trees, args.leaves,
+                  1000)
     nobody = nobodys(args, others)
     head = "# Written by tests/answer/train.py; see dsp/src/answer/forest.rs for what the lines mean.\n"
     open(args.out, "w").write(head + written("machine", machine, columns) + written("nobody", nobody, others))
@@ -129,7 +131,8 @@ def main():
         curve(r, machine.predict(r[0]))
 
 
-def verdicts(rows, p, limit, person=.05, waits=560, hello=1400, breath=1200, waits_max=1900, judges_within=7000):
+def verdicts(rows, p, limit, person=.05, waits=560, hello=1400, breath=1200, owed=1900, waits_max=3300,
+             judges_within=9000):
     """What the judge of `dsp/src/answer.rs` says of speech: class → (verdict, ms after speech began, after it ended)."""
     x, of, at, items = rows
     quiet, span, since, below, loud = (x[:, NAMES.index(n)] for n in ("quiet_ms", "span_ms", "since_ms", "since_loud_ms",
@@ -139,6 +142,7 @@ def verdicts(rows, p, limit, person=.05, waits=560, hello=1400, breath=1200, wai
     late = since >= judges_within
     over = (quiet >= waits_max) | (late & (quiet >= waits))
     said[over] = np.where(p[over] < limit, HUMAN, MACHINE)
+    said[(quiet >= owed) & (p < PERSON_SHARE * limit)] = HUMAN
     said[(quiet >= np.where(span <= hello, waits, breath)) & (p < person)] = HUMAN
     said[(p >= 1 - (1 - limit) / SPEAKING) | (late & (quiet < waits) & (p >= .5))] = MACHINE
     said[(quiet < waits) & (span < 1500)] = 0
@@ -181,7 +185,7 @@ def curve(rows, p):
     since = x[:, NAMES.index("since_ms")]
     early = (since >= 2900) & (since < 3000) & np.array([i["expect"] == "machine" for i in items])[of]
     print(f"  machines at 3 s of their call, probability over 0.5: {100 * np.mean(p[early] > .5):.1f} of {early.sum()}")
-    for limit in (.3, .4, .5, .6, SHIPPED, .7, .8, .9):
+    for limit in (.3, .4, .5, .6, SHIPPED, .8, .9):
         out = verdicts(rows, p, limit)
         of_class = lambda part, who: [np.sum([v[0] == who for c in out if part in c for v in out[c]]), sum(len(out[c]) for c in out if part in c)]
         share = lambda part, who: of_class(part, who)[0] / of_class(part, who)[1]

@@ -572,7 +572,7 @@ mod defaults {
         30_000
     }
     pub fn judge_millis() -> u32 {
-        8_500
+        12_000
     }
     pub fn message_wait_millis() -> u32 {
         30_000
