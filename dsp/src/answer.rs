@@ -48,9 +48,9 @@ impl Models {
     }
 }
 
-/// Looks between two judgements: 80 ms, while somebody speaks 240 ms; and when a verdict has fallen, that another may
+/// Looks between two judgements: 120 ms, while somebody speaks 240 ms; and when a verdict has fallen, that another may
 /// change, or that it was no speech, is asked: 480 ms.
-const EPOCH_LOOKS: u32 = 10;
+const EPOCH_LOOKS: u32 = 15;
 const SPEAKING_LOOKS: u32 = 30;
 const LATER_LOOKS: u32 = 60;
 const _: () =
@@ -101,9 +101,10 @@ const WAITS_MAX_MILLIS: u32 = 3300;
 const JUDGES_WITHIN_MILLIS: u32 = 9000;
 /// Less voiced sound than this is a click, a breath or a noise.
 const VOICED_MIN_MILLIS: u32 = 40;
-/// Share of an utterance within tones, if it is speech; and at an unchanged frequency, if it is speech whose level
-/// does not move this much (a standard deviation in dB).
+/// Share of an utterance within tones, if it is speech, and within tones if its level moves by this much (a standard
+/// deviation in dB): a word of one vowel. And share at an unchanged frequency, if its level does not.
 const TONE_SHARE_MAX: f32 = 0.6;
+const MOVING_TONE_SHARE_MAX: f32 = 0.8;
 const STILL_SHARE_MAX: f32 = 0.7;
 const STILL_MOVES_DB: f32 = 5.0;
 /// A frequency that has not changed since the last look, in Hz.
@@ -372,9 +373,11 @@ impl Answer {
     /// Whether it can be speech at all: voiced, and no tone.
     fn is_speech(&self) -> bool {
         let rhythm = &self.rhythm;
+        let moves = rhythm.moves_db() >= STILL_MOVES_DB;
+        let tone_share_max = if moves { MOVING_TONE_SHARE_MAX } else { TONE_SHARE_MAX };
         rhythm.voiced_millis() >= VOICED_MIN_MILLIS
-            && rhythm.tone_share() <= TONE_SHARE_MAX
-            && (rhythm.still_share() <= STILL_SHARE_MAX || rhythm.moves_db() >= STILL_MOVES_DB)
+            && rhythm.tone_share() <= tone_share_max
+            && (moves || rhythm.still_share() <= STILL_SHARE_MAX)
     }
     /// Whether it stands out of the line, as whoever holds the telephone does, and is no melody.
     fn is_voice_of_one(&self) -> bool {
