@@ -117,6 +117,8 @@ const TONE_MILLIS: u32 = 64;
 /// of the network's.
 const NETWORK_TONE_SHARE: f32 = 0.3;
 const NETWORK_STILL_SHARE: f32 = 0.5;
+/// What somebody must say for a machine to become a person: its own silence, however long, is none.
+const TALKS_BACK_MILLIS: u32 = 160;
 /// What a machine has said before its beep, at least.
 const VOICED_BEFORE_BEEP_MILLIS: u32 = 200;
 /// When what was no speech by then is judged.
@@ -151,6 +153,8 @@ pub struct Answer {
     looks: u32,
     /// What the machine's model said last.
     machine: f32,
+    /// How much voice there was when a machine was said, or beeped.
+    judged_voice_millis: u32,
     verdict: Option<Answerer>,
     latest: [Look; DELAY],
     /// Where the oldest of them is.
@@ -168,6 +172,7 @@ impl Default for Answer {
             hz: 0.0,
             looks: 0,
             machine: 0.5,
+            judged_voice_millis: 0,
             verdict: None,
             latest: [Look::default(); DELAY],
             oldest: 0,
@@ -236,7 +241,9 @@ impl Answer {
             return if is_late { self.nobody() } else { None };
         }
         let quiet = self.waited_millis(at_millis);
+        let may_talk_back = self.may_talk_back();
         let every = match self.verdict {
+            Some(Answerer::Machine) if may_talk_back && quiet >= WAITS_MIN_MILLIS => EPOCH_LOOKS,
             Some(_) => LATER_LOOKS,
             None if quiet < WAITS_MIN_MILLIS => SPEAKING_LOOKS,
             None => EPOCH_LOOKS,
@@ -259,7 +266,7 @@ impl Answer {
         let has_waited = is_over && !is_held && self.verdict != Some(Answerer::Machine);
         let is_machine = self.machine >= self.limit(has_waited) || speaks_on;
         let wait = if spoke <= HELLO_MAX_MILLIS { WAITS_MIN_MILLIS } else { BREATH_MILLIS };
-        let below = |limit| !is_held && self.machine < limit;
+        let below = |limit| may_talk_back && !is_held && self.machine < limit;
         let is_owed = quiet >= PERSON_WAITS_MILLIS && self.verdict.is_none();
         let is_person =
             quiet >= wait && below(PERSON) || is_owed && below(PERSON_SHARE * self.machine_from);
@@ -272,6 +279,7 @@ impl Answer {
             _ => return None,
         };
         if self.verdict == Some(who) {
+            self.judged_voice_millis = self.rhythm.voiced_millis();
             return None;
         }
         match self.sure(&features, who) {
@@ -353,6 +361,12 @@ impl Answer {
         (is_open && self.rhythm.first_millis.is_some() && self.is_speech()).then_some(self.machine)
     }
 
+    /// Whether a person may be said: after a machine only if somebody has spoken since.
+    fn may_talk_back(&self) -> bool {
+        let spoke = self.rhythm.voiced_millis().saturating_sub(self.judged_voice_millis);
+        self.verdict != Some(Answerer::Machine) || spoke >= TALKS_BACK_MILLIS
+    }
+
     /// How long nothing has sounded.
     fn quiet_millis(&self, at_millis: u32) -> u32 {
         at_millis.saturating_sub(self.rhythm.last_millis.max(self.sounded_millis))
@@ -392,6 +406,7 @@ impl Answer {
             self.unknown_millis = self.unknown_millis.saturating_add(rhythm.sounding_millis());
         }
         self.rhythm = Rhythm::default();
+        self.judged_voice_millis = 0;
     }
     /// Nobody has spoken in time.
     fn nobody(&mut self) -> Option<Judged> {
@@ -430,6 +445,7 @@ impl Answer {
 
     fn say(&mut self, who: Answerer, machine: f32) -> Option<Judged> {
         let before = self.verdict.replace(who);
+        self.judged_voice_millis = self.rhythm.voiced_millis();
         (before != Some(who)).then_some(Judged { who, machine, is_revised: before.is_some() })
     }
 }

@@ -239,3 +239,53 @@ fn a_melody_of_held_notes_is_no_person() {
         assert!(!matches!(found, Some((_, Answerer::Human))), "seed {seed}: {found:?}");
     }
 }
+
+/// A text of so long, a beep, and then this; what was said first, and how long after the beep's end or the words somebody
+/// else was.
+fn after_a_beep(seed: u64, millis: u32, then: &Signal) -> (Option<Answerer>, Option<u64>) {
+    let mut signal = silence(500);
+    signal.extend(voice(seed, millis));
+    signal.extend(silence(300));
+    signal.extend(tones([1000.0, 0.0], [-15.0, -200.0], 400, 0));
+    let begins = signal.len() as u64 / 8;
+    signal.extend(then);
+    let listen = Listen { answer: true, ..Listen::default() };
+    let heard = hear(&with(signal, noise(seed, -52.0)), Law::A, &["cn"], listen);
+    let first = heard.iter().find_map(|(_, heard)| match heard {
+        Heard::Answer { who, .. } => Some(*who),
+        _ => None,
+    });
+    let revised = heard.iter().find_map(|(at, heard)| match heard {
+        Heard::AnswerRevised { who: Answerer::Human | Answerer::NotSure, .. } => Some(at - begins),
+        _ => None,
+    });
+    (first, revised)
+}
+
+/// "Leave a message", a beep, and nothing: what is quiet then is a machine that records.
+#[test]
+fn a_machine_that_has_beeped_and_is_quiet_stays_one() {
+    for seed in 0..12 {
+        for millis in [500, 900, 1200, 1600, 2600] {
+            let (first, revised) = after_a_beep(seed, millis, &silence(8000));
+            assert!(first.is_some(), "seed {seed}, {millis} ms");
+            assert_eq!(revised, None, "seed {seed}, {millis} ms");
+        }
+    }
+}
+
+/// Somebody comes to the telephone while his machine records.
+#[test]
+fn who_talks_back_after_the_beep_is_a_person() {
+    let mut persons = 0;
+    for seed in 0..12 {
+        let mut then = silence(1500);
+        then.extend(voice(seed + 300, 500));
+        then.extend(silence(3000));
+        let (first, revised) = after_a_beep(seed, 900, &then);
+        assert_eq!(first, Some(Answerer::Machine), "seed {seed}");
+        assert!(revised.is_none_or(|at| (2000..3600).contains(&at)), "seed {seed}: {revised:?}");
+        persons += usize::from(revised.is_some());
+    }
+    assert!(persons >= 9, "{persons} of 12");
+}

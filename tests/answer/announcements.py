@@ -22,9 +22,10 @@ def main():
     ap.add_argument("--listen", required=True)
     ap.add_argument("--sounds", default="/usr/share/asterisk/sounds")
     ap.add_argument("--other", nargs="*", default=[])
+    ap.add_argument("--seed", type=int, default=5, help="which prompts, and what the line does to them")
     args = ap.parse_args()
     os.makedirs(args.out, exist_ok=True)
-    r, known, heard = np.random.default_rng(5), [], []
+    r, known, heard = np.random.default_rng(args.seed), [], []
     for folder in ("it_IT_f_Menardi", "it_IT_m_Carlo", "ru_RU_f_IvrvoiceRU", "es_MX_f_Allison", "fr_CA_f_June"):
         root = os.path.join(args.sounds, folder)
         files = sorted(f for f in os.listdir(root) if f.endswith(".wav") and os.path.getsize(os.path.join(root, f)) > 64000)

@@ -13,9 +13,9 @@ use crate::outcome::Note;
 
 /// After a verdict nobody acts on, who answered is listened to for so long.
 const WATCH_MILLIS: u32 = 30_000;
-/// So long somebody who was taken for a machine waits for an agent. The ear knows 0.6 to 1.2 s after his words that it
+/// So long somebody who was taken for a machine waits for an agent. The ear knows 0.7 to 1.4 s after his words that it
 /// was wrong, and nobody is to be left in silence for more than two seconds.
-const ANOTHER_AGENT_MILLIS: u32 = 700;
+const ANOTHER_AGENT_MILLIS: u32 = 500;
 
 impl Media {
     pub(crate) fn judge(&mut self, id: LegId, within_millis: u32) -> Result<Accepted, Refusal> {
