@@ -136,7 +136,7 @@ fn persons_and_machines_are_told_apart_nine_times_in_ten() {
     let persons = c.person_as_person + c.person_as_machine + c.person_as_other;
     let machines = c.machine_as_machine + c.machine_as_person + c.machine_as_other;
     assert!(c.person_as_person * 10 >= persons * 9, "{c:?}");
-    assert!(c.machine_as_machine * 20 >= machines * 17, "{c:?}");
+    assert!(c.machine_as_machine * 10 >= machines * 9, "{c:?}");
 }
 
 /// A flow that serves every caller in the same time, so that channels alone set the most that can be done.
