@@ -20,7 +20,8 @@ pub struct RecorderWork {
     writers: BTreeMap<u16, Writer>,
 }
 
-/// What one recorder writes. Orders and samples come by different ways: each end has its order, whichever is first.
+/// What one recorder writes. Orders and samples come by different ways. Every order to open has its end in the ring,
+/// in this order, and every end its order to close, whichever of the two is first.
 #[derive(Default)]
 struct Writer {
     /// Recordings of which no sample has come yet.
@@ -75,8 +76,11 @@ impl RecorderWork {
     pub fn turn(&mut self) -> Vec<String> {
         let mut failed = Vec::new();
         for (id, ring) in (0..).zip(&mut self.rings) {
-            while let Ok(recorded) = ring.pop() {
-                let writer = self.writers.entry(id).or_default();
+            let Some(writer) = self.writers.get_mut(&id) else { continue };
+            // Samples may be here before the order that says whose they are. It comes: they wait for it.
+            while writer.knows_whose()
+                && let Ok(recorded) = ring.pop()
+            {
                 match writer.begin(&self.folders) {
                     Some(Ok(RecordingKind::Answer)) => self.keeps_none = false,
                     Some(Ok(RecordingKind::Asked)) | None => {}
@@ -97,6 +101,11 @@ impl RecorderWork {
 }
 
 impl Writer {
+    /// Whether what the ring gives next belongs to a recording that was ordered.
+    fn knows_whose(&self) -> bool {
+        self.open.is_some() || !self.waiting.is_empty()
+    }
+
     /// Begins what waits, if nothing is open: what kind it is, or why it goes nowhere.
     fn begin(&mut self, to: &Folders) -> Option<Result<RecordingKind, (Wanted, io::Error)>> {
         if self.open.is_some() {
@@ -226,6 +235,42 @@ mod tests {
                 work.order(close(dropped));
             }
             assert_eq!(recordings.join(format!("{name}.wav")).exists(), !dropped, "{name}");
+        }
+    }
+
+    /// A slow disk, another ring: the writer looks while the order is still on its way.
+    #[test]
+    fn samples_that_come_before_their_order_wait_for_it() {
+        let (folder, recordings, mut ring, mut work) = writer();
+        let answers = Paths::below(folder.path()).decisions();
+        let close = |drop| RecorderOrder::Close { recorder: 0, drop };
+        let mut record = |work: &mut RecorderWork, value| {
+            let block = Recorded { lost_millis: 0, octets: Some(([value; 8], [value; 8])) };
+            ring.push(block).unwrap();
+            ring.push(Recorded { lost_millis: 0, octets: None }).unwrap();
+            assert!(work.turn().is_empty());
+        };
+        record(&mut work, 1);
+        work.order(open("answer-x-c1.1", RecordingKind::Answer));
+        work.order(close(true));
+        work.turn();
+        work.order(open("one", RecordingKind::Asked));
+        record(&mut work, 2);
+        work.order(close(false));
+        // Two recordings before any order of theirs.
+        record(&mut work, 3);
+        record(&mut work, 4);
+        for (name, drop) in [("two", true), ("three", false)] {
+            work.order(open(name, RecordingKind::Asked));
+            work.order(close(drop));
+        }
+        work.turn();
+        assert!(decisions::all(&answers).unwrap().is_empty());
+        assert_eq!(std::fs::read_dir(&answers).unwrap().count(), 0);
+        assert!(!recordings.join("two.wav").exists());
+        for (name, value) in [("one", 2), ("three", 4)] {
+            let file = std::fs::read(recordings.join(format!("{name}.wav"))).unwrap();
+            assert_eq!(file.get(58..), Some(&[value; 16][..]), "{name}");
         }
     }
 

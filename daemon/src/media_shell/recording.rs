@@ -134,14 +134,14 @@ impl Recording {
     /// It is complete: where it is, under its name; nowhere when it went nowhere.
     ///
     /// # Errors
-    /// It cannot get its name; nothing is left of it.
+    /// It cannot get its name, or a file has it; nothing is left of it.
     pub fn finish(mut self) -> io::Result<PathBuf> {
         if self.wanted.kind == RecordingKind::Answer && self.file.take().is_some() {
             let path = self.path.with_extension("");
-            if let Err(error) = std::fs::rename(&self.path, &path) {
-                self.discard();
-                return Err(error);
-            }
+            // Unlike renaming, a link takes no other file's place. Of one cut off in between the next start has the rest.
+            let named = std::fs::hard_link(&self.path, &path);
+            self.discard();
+            named?;
             self.path = path;
         }
         Ok(self.path)
@@ -263,6 +263,21 @@ mod tests {
         assert_eq!((octets[0], octets[octets.len() - 1]), (1, Law::A.idle()));
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
         assert_eq!(folders.answers.metadata().unwrap().permissions().mode() & 0o777, 0o750);
+    }
+
+    #[test]
+    fn what_is_kept_of_an_answer_takes_no_other_files_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = folders(folder.path());
+        let answer = wanted("answer-autumn-c1.7", RecordingKind::Answer);
+        let mut recording = Recording::create(&folders, answer).unwrap();
+        recording.take(&block(1, 2)).unwrap();
+        let file = folders.answers.join("answer-autumn-c1.7.wav");
+        std::fs::write(&file, "somebody's").unwrap();
+        recording.take(&Recorded { lost_millis: 0, octets: None }).unwrap();
+        assert_eq!(recording.finish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&file).unwrap(), b"somebody's");
+        assert_eq!(std::fs::read_dir(&folders.answers).unwrap().count(), 1);
     }
 
     #[test]
