@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use acd::DecisionsSettings;
+use call::CallId;
 
 /// What the header of one says of its writer: a LIST chunk of INFO with ISFT, an even number of octets. RIFF, 1991.
 pub const WRITER: &[u8; 34] = b"LIST\x1A\0\0\0INFOISFT\x0E\0\0\0trunkline kept";
@@ -107,15 +108,14 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
 }
 
-/// The name in `answer-CAMPAIGN-cINSTANCE.NUMBER.wav`, if the file is called like that, or with `.part` behind.
+/// The name in `answer-CAMPAIGN-CALL.wav`, if the file is called like that, or with `.part` behind.
 fn name_of(path: &Path, end: &str) -> Option<String> {
     let file = path.file_name()?.to_str()?;
     let file = if end == UNFINISHED { file.strip_suffix(".part")? } else { file };
     let name = file.strip_suffix(".wav")?;
-    let (_, call) = name.strip_prefix("answer-")?.rsplit_once("-c")?;
-    let (instance, number) = call.split_once('.')?;
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
-    (is_number(instance) && is_number(number)).then(|| name.to_owned())
+    let (_, call) = name.strip_prefix("answer-")?.rsplit_once('-')?;
+    let is_call = call.parse::<CallId>().is_ok_and(|id| id.to_string() == call);
+    is_call.then(|| name.to_owned())
 }
 
 /// Whether the file is one, and says that this program wrote it.
@@ -210,6 +210,32 @@ mod tests {
         // A clock that was set back takes nothing.
         let past = now - Duration::from_secs(86_400 * 400);
         assert_eq!(sweep(folder, limits, past).unwrap(), Swept::default());
+    }
+
+    /// Instances are written in hexadecimal.
+    #[test]
+    fn what_was_kept_goes_whichever_life_of_the_call_server_it_is_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let calls = [0x9, 0xa, 0x1f, 0xa0, u32::MAX].map(|instance| CallId::new(instance, 7));
+        for call in calls {
+            kept(folder, &format!("answer-spring-cc-{call}.wav"), 9);
+            kept(folder, &format!("answer-spring-cc-{call}.wav.part"), 9);
+        }
+        // No id is written like these.
+        for call in ["cA.7", "c0a.7", "c+a.7", "ca.07", "c1ffffffff.7", "cg.7", "ca.f", "la.7"] {
+            kept(folder, &format!("answer-spring-{call}.wav"), 9);
+        }
+        let mut names: Vec<_> = all(folder).unwrap().into_iter().map(|kept| kept.name).collect();
+        names.sort();
+        let mut wanted = calls.map(|call| format!("answer-spring-cc-{call}"));
+        wanted.sort();
+        assert_eq!(names, wanted);
+        assert_eq!(clear_unfinished(folder).unwrap(), calls.len());
+        let limits = DecisionsSettings { days: 1, most: 1 };
+        let swept = sweep(folder, limits, SystemTime::now()).unwrap();
+        assert_eq!(swept, Swept { old: calls.len(), surplus: 0 });
+        assert_eq!(files(folder).unwrap().len(), 8);
     }
 
     #[test]
