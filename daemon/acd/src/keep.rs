@@ -15,7 +15,7 @@ use crate::settings::Problem;
 const SECONDS: core::ops::RangeInclusive<u8> = 2..=30;
 /// For how many days they may be kept.
 const DAYS: core::ops::RangeInclusive<u16> = 1..=366;
-/// How many may be kept: 8 s are 64 kB.
+/// How many may be kept: 12 s are 96 kB.
 const MOST: core::ops::RangeInclusive<u32> = 1..=100_000;
 /// What every name of one begins with, so that none is taken for the recording of a conversation.
 const PREFIX: &str = "answer-";
@@ -49,8 +49,9 @@ impl Default for DecisionsSettings {
     }
 }
 
+/// As long as a campaign's `judge_millis`: whatever the ear decides, the whole of what it heard is there.
 const fn seconds() -> u8 {
-    8
+    12
 }
 const fn days() -> u16 {
     30
