@@ -1,7 +1,7 @@
 //! One process of a kind below a root: whoever holds the lock may touch the files of its state.
 
 use std::fs::OpenOptions;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::Context;
@@ -14,6 +14,44 @@ use nix::fcntl::{Flock, FlockArg};
 /// It cannot be made.
 pub fn make_private(folder: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)
+}
+
+/// To whom belongs what `root` makes in a folder: to whom the folder belongs, for the daemons shall read and write it.
+#[derive(Clone, Copy, Debug)]
+pub struct Owner {
+    user: u32,
+    group: u32,
+}
+
+impl Owner {
+    /// Makes a folder as [`make_private`] does. The new ones belong to whom the first above belongs that was there.
+    ///
+    /// # Errors
+    /// It cannot be made, or not be handed over.
+    pub fn of_private(folder: &Path) -> std::io::Result<Self> {
+        let missing: Vec<&Path> = folder
+            .ancestors()
+            .take_while(|it| !it.as_os_str().is_empty() && !it.exists())
+            .collect();
+        let above = missing.last().map_or(Some(folder), |it| it.parent());
+        let above = above.filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        make_private(folder)?;
+        let of = std::fs::metadata(above)?;
+        let owner = Self { user: of.uid(), group: of.gid() };
+        missing.iter().try_for_each(|made| owner.hand_over(made))?;
+        Ok(owner)
+    }
+
+    /// The file belongs to this user and group from now on. Who is not `root` makes no files but his own.
+    ///
+    /// # Errors
+    /// The host refuses it.
+    pub fn hand_over(self, file: &Path) -> std::io::Result<()> {
+        if !nix::unistd::geteuid().is_root() {
+            return Ok(());
+        }
+        std::os::unix::fs::lchown(file, Some(self.user), Some(self.group))
+    }
 }
 
 /// A lock that ends with the process, however that happens.

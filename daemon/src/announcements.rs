@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -236,7 +236,7 @@ fn read(path: &Path) -> Result<(Vec<u8>, Print, u32)> {
 }
 
 /// Writes an A-law WAV.
-fn keep(path: &Path, octets: &[u8]) -> Result<()> {
+pub(crate) fn keep(path: &Path, octets: &[u8]) -> Result<()> {
     let len = u32::try_from(octets.len()).context("is too long")?;
     let mut file = b"RIFF".to_vec();
     file.extend(len.saturating_add(38).to_le_bytes());
@@ -256,17 +256,7 @@ fn keep(path: &Path, octets: &[u8]) -> Result<()> {
 /// the call server shall read it.
 fn write_whole(path: &Path, octets: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let missing: Vec<&Path> = folder.ancestors().take_while(|it| !it.exists()).collect();
-    let above = missing.last().map_or(Some(folder), |it| it.parent());
-    std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
-    let owner = above.and_then(|above| std::fs::metadata(above).ok());
-    let hand_over = |it: &Path| match &owner {
-        Some(owner) if nix::unistd::geteuid().is_root() => {
-            std::os::unix::fs::chown(it, Some(owner.uid()), Some(owner.gid()))
-        }
-        _ => Ok(()),
-    };
-    missing.iter().try_for_each(|made| hand_over(made))?;
+    let owner = crate::alone::Owner::of_private(folder)?;
     let unfinished = path.with_extension("new");
     let mut file = std::fs::OpenOptions::new()
         .create(true)
@@ -276,7 +266,7 @@ fn write_whole(path: &Path, octets: &[u8]) -> Result<()> {
         .open(&unfinished)?;
     file.write_all(octets)?;
     file.sync_all()?;
-    hand_over(&unfinished)?;
+    owner.hand_over(&unfinished)?;
     std::fs::rename(&unfinished, path)?;
     std::fs::File::open(folder)?.sync_all()?;
     Ok(())

@@ -19,6 +19,7 @@ use crate::cli::Place;
 use crate::decisions;
 use crate::output::{Output, complain};
 use crate::paths::Paths;
+use curve::Known;
 use marks::{Is, Marks};
 use report::{Report, Row, Which};
 
@@ -156,14 +157,17 @@ impl Of {
                 .iter()
                 .filter_map(|row| {
                     let file = found.files.get(row.kept.as_ref()?)?;
-                    Some((file.clone(), report::truth(row, &found.marks, said)?))
+                    let is = report::truth(row, &found.marks, said)?;
+                    let judged_millis = row.judged.as_ref().map(|(_, millis)| *millis);
+                    Some(Known { file: file.clone(), is, judged_millis })
                 })
                 .collect();
-            let (points, unread) = curve::over(&known);
-            for (file, why) in unread {
+            let curve = curve::over(&known);
+            for (file, why) in curve.unread {
                 complain(format_args!("{}: {why:#}", file.display()));
             }
-            report.curve = points;
+            report.curve = curve.points;
+            report.curve_left_out = curve.left_out;
         }
         Ok(report)
     }

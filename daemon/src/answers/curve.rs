@@ -4,8 +4,12 @@
 //! A recording ends where its call was released or joined to an agent, or when it is long enough: what would have come
 //! is not known. Quiet follows it here, so that a verdict falls at every limit: as if who spoke had said nothing more.
 //! Up to the limit that was set when it was recorded a verdict falls within it, and this is what it was or would have
-//! been. Above it who was released in his words would have said more, and more speech never makes a machine less
-//! probable: machines passed are at most, people lost at least what the curve shows.
+//! been; except for who hung up, or was not decided about when the campaign's time was up. Above it who was released in
+//! his words would have said more, and more speech never makes a machine less probable: machines passed are at most,
+//! people lost at least what the curve shows.
+//!
+//! A recording that was over before its call's verdict fell, or whose call had none, does not hold what the verdict
+//! came of: it is left out, and counted.
 
 use std::path::PathBuf;
 
@@ -23,8 +27,19 @@ const AT_ONCE: usize = TIMESLOTS / PERCENTS.len();
 /// More quiet than any verdict waits for.
 const QUIET_MILLIS: usize = 6000;
 
-/// A recording and what it is.
-pub type Known = (PathBuf, Is);
+/// By so much a recording may be shorter than the time its verdict fell at.
+const SLACK_MILLIS: usize = 100;
+
+/// A recording of which somebody has said what it is.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its file.
+    pub file: PathBuf,
+    /// What it is.
+    pub is: Is,
+    /// How long after its beginning the verdict fell, if there was one.
+    pub judged_millis: Option<u32>,
+}
 
 /// A point of the curve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,11 +52,21 @@ pub struct Point {
     pub passed: Share,
 }
 
-/// The curve over these recordings, and those that could not be read.
-pub fn over(known: &[Known]) -> (Vec<Point>, Vec<(PathBuf, anyhow::Error)>) {
-    let mut points: Vec<Point> =
-        PERCENTS.iter().map(|&percent| Point { percent, ..Point::default() }).collect();
-    let mut unread = Vec::new();
+/// What there is to show, and what of the recordings is not in it.
+#[derive(Debug, Default)]
+pub struct Curve {
+    /// One for each limit.
+    pub points: Vec<Point>,
+    /// Recordings that do not hold what their verdict came of.
+    pub left_out: u64,
+    /// Files that could not be read, and why.
+    pub unread: Vec<(PathBuf, anyhow::Error)>,
+}
+
+/// The curve over these recordings.
+pub fn over(known: &[Known]) -> Curve {
+    let points = PERCENTS.iter().map(|&percent| Point { percent, ..Point::default() }).collect();
+    let mut curve = Curve { points, ..Curve::default() };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     for batch in known.chunks(AT_ONCE * threads) {
         let heard: Vec<_> = std::thread::scope(|scope| {
@@ -50,15 +75,16 @@ pub fn over(known: &[Known]) -> (Vec<Point>, Vec<(PathBuf, anyhow::Error)>) {
             workers.into_iter().map(|(some, worker)| (some, worker.join())).collect()
         });
         for (some, heard) in heard {
-            for ((path, is), heard) in some.iter().zip(heard.unwrap_or_default()) {
+            for (known, heard) in some.iter().zip(heard.unwrap_or_default()) {
                 match heard {
-                    Ok(verdicts) => count(&mut points, *is, &verdicts),
-                    Err(why) => unread.push((path.clone(), why)),
+                    Ok(Some(verdicts)) => count(&mut curve.points, known.is, &verdicts),
+                    Ok(None) => curve.left_out += 1,
+                    Err(why) => curve.unread.push((known.file.clone(), why)),
                 }
             }
         }
     }
-    (points, unread)
+    curve
 }
 
 fn count(points: &mut [Point], is: Is, verdicts: &[Answerer]) {
@@ -72,10 +98,24 @@ fn count(points: &mut [Point], is: Is, verdicts: &[Answerer]) {
     }
 }
 
-/// What the ear says of each recording at each limit.
-fn hear(some: &[Known]) -> Vec<anyhow::Result<Vec<Answerer>>> {
+impl Known {
+    /// Whether what the verdict came of is in so many octets.
+    fn is_whole(&self, octets: usize) -> bool {
+        let recorded_millis = octets / SAMPLES + SLACK_MILLIS;
+        self.judged_millis.is_some_and(|millis| millis as usize <= recorded_millis)
+    }
+}
+
+/// What the ear says of each recording at each limit; nothing of one that does not hold what its verdict came of.
+fn hear(some: &[Known]) -> Vec<anyhow::Result<Option<Vec<Answerer>>>> {
     let law = Law::A;
-    let tracks: Vec<_> = some.iter().map(|(path, _)| audio::read(path, law)).collect();
+    let tracks: Vec<_> = some
+        .iter()
+        .map(|known| {
+            let octets = audio::read(&known.file, law)?;
+            anyhow::Ok(known.is_whole(octets.len()).then_some(octets))
+        })
+        .collect();
     let mut ears = Ears::new(EarsSettings { law, ..EarsSettings::default() });
     // A lane for each recording and limit, in this order.
     let lanes: Vec<(Timeslot, usize)> = (0..tracks.len() * PERCENTS.len())
@@ -86,7 +126,7 @@ fn hear(some: &[Known]) -> Vec<anyhow::Result<Vec<Answerer>>> {
         ears.listen(lane, listen);
     }
     let octets = |track: usize| match tracks.get(track) {
-        Some(Ok(octets)) => octets.as_slice(),
+        Some(Ok(Some(octets))) => octets.as_slice(),
         _ => &[],
     };
     let longest = (0..tracks.len()).map(|track| octets(track).len() / SAMPLES).max().unwrap_or(0);
@@ -116,7 +156,32 @@ fn hear(some: &[Known]) -> Vec<anyhow::Result<Vec<Answerer>>> {
         .into_iter()
         .map(|track| {
             let verdicts = of_each.next().unwrap_or_default().to_vec();
-            track.map(|_| verdicts)
+            track.map(|octets| octets.map(|_| verdicts))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::announcements;
+
+    #[test]
+    fn a_recording_that_was_over_before_its_verdict_is_counted_and_not_in_the_curve() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("quiet.wav");
+        announcements::keep(&file, &[Law::A.idle(); 8 * 1000]).unwrap();
+        let known = |is, judged_millis| Known { file: file.clone(), is, judged_millis };
+        let curve = over(&[
+            known(Is::Person, Some(1060)),
+            known(Is::Person, Some(5000)),
+            known(Is::Machine, None),
+            Known { file: folder.path().join("none"), is: Is::Person, judged_millis: Some(1) },
+        ]);
+        assert_eq!((curve.left_out, curve.unread.len()), (2, 1));
+        assert_eq!(curve.points.len(), PERCENTS.len());
+        for point in curve.points {
+            assert_eq!((point.lost.of, point.passed.of), (1, 0), "{point:?}");
+        }
+    }
 }

@@ -61,23 +61,24 @@ pub fn read(file: &Path) -> Result<Marks> {
     Ok(text.lines().filter_map(mark).collect())
 }
 
-/// Adds marks to the file.
+/// Adds marks to the file. Whoever does so first, it belongs to whom its folder belongs to.
 ///
 /// # Errors
-/// It cannot be written.
+/// It cannot be written, or is a link.
 pub fn add(file: &Path, marks: &[(String, Is)]) -> Result<()> {
     let context = || file.display().to_string();
-    if let Some(folder) = file.parent() {
-        crate::alone::make_private(folder).with_context(context)?;
-    }
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let owner = crate::alone::Owner::of_private(folder).with_context(context)?;
     let mut options = std::fs::OpenOptions::new();
     let mut to = options
         .create(true)
         .append(true)
         .read(true)
         .mode(0o640)
+        .custom_flags(libc::O_NOFOLLOW)
         .open(file)
         .with_context(context)?;
+    owner.hand_over(file).with_context(context)?;
     let mut before = Vec::new();
     to.read_to_end(&mut before).with_context(context)?;
     let mut text = String::new();
@@ -153,6 +154,30 @@ mod tests {
         add(&file, &[("answer-a-c1.2".into(), Is::Machine)]).unwrap();
         let wanted = [("answer-a-c1.1", Is::Person), ("answer-a-c1.2", Is::Machine)];
         assert_eq!(read(&file).unwrap(), wanted.map(|(n, is)| (n.to_owned(), is)).into());
+    }
+
+    /// What can be seen of it only by who may give files away.
+    #[test]
+    fn what_root_marks_first_is_the_folders_owners() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let folder = tempfile::tempdir().unwrap();
+        let mut owner = nix::unistd::geteuid().as_raw();
+        if owner == 0 {
+            owner = 4711;
+            chown(folder.path(), Some(owner), Some(owner)).unwrap();
+        }
+        let file = folder.path().join("var/decisions/marks.csv");
+        add(&file, &[("answer-a-c1.1".into(), Is::Person)]).unwrap();
+        for made in [file.as_path(), file.parent().unwrap(), &folder.path().join("var")] {
+            assert_eq!(std::fs::metadata(made).unwrap().uid(), owner, "{}", made.display());
+        }
+        // It is written through no link.
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::write(&elsewhere, "x").unwrap();
+        let link = folder.path().join("marks.csv");
+        std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+        assert!(add(&link, &[("answer-a-c1.1".into(), Is::Person)]).is_err());
+        assert_eq!(std::fs::read(&elsewhere).unwrap(), b"x");
     }
 
     #[test]

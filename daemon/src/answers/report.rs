@@ -162,6 +162,8 @@ pub struct Report {
     heard: BTreeMap<Is, Heard>,
     /// The curve at this site, if it was asked for.
     pub curve: Vec<Point>,
+    /// Recordings that do not hold what their verdict came of: they are not in it.
+    pub curve_left_out: u64,
 }
 
 /// What it was, as far as anybody knows: who listened, or else (`said`) the agent, for whom a call he said nothing
@@ -271,6 +273,7 @@ impl Report {
             "machines_passed": self.passed().json(),
             "people_among_machines": self.among_machines().json(),
             "curve": curve,
+            "curve_left_out": self.curve_left_out,
         })
     }
 
@@ -354,6 +357,13 @@ impl Report {
         for point in &self.curve {
             let lost = point.lost.to_string();
             writeln!(out, "{:>5}  {lost:36} {}", point.percent, point.passed)?;
+        }
+        if self.curve_left_out > 0 {
+            writeln!(
+                out,
+                "{} recordings were over before their verdict fell, or had none: they are not among these",
+                self.curve_left_out
+            )?;
         }
         Ok(())
     }
