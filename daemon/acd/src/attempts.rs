@@ -227,6 +227,40 @@ impl Acd {
         }
     }
 
+    /// A call server of before does not know what keeps an answer, and refuses the whole dial: dialled is more than
+    /// kept, so the same is asked without it. Whether this was done.
+    pub(crate) fn dials_without_keep(&mut self, tag: u64, refusal: &Refusal) -> bool {
+        let of_keep = match refusal.field.as_deref() {
+            Some(field) => field.starts_with("keep"),
+            None => refusal.what == "dial",
+        } && refusal.code == RefusalCode::BadValue;
+        let Some(pending) = self.state.pending.get(&tag).filter(|_| of_keep) else { return false };
+        let (mut command, purpose) = (pending.command.clone(), pending.purpose.clone());
+        let CallCommand::Dial(Dial { on_person: Some(arm), .. }) = &mut command else {
+            return false;
+        };
+        if arm.keep.take().is_none() {
+            return false;
+        }
+        self.drop_pending(tag);
+        self.ask(command, purpose);
+        true
+    }
+
+    /// Somebody has answered. What was said before was no announcement, and nobody asked whether the conversation may be
+    /// recorded: the call server has thrown it away by itself, and refuses the stop. One of before has not.
+    pub(crate) fn attempt_taken(&mut self, id: u64) {
+        let now = self.now_us();
+        let Some(attempt) = self.state.attempts.get_mut(&id) else { return };
+        if attempt.answered_us.is_some() {
+            return;
+        }
+        attempt.answered_us = Some(now);
+        if let (Some(_), Some(leg)) = (attempt.recording.take(), attempt.leg) {
+            self.ask(CallCommand::StopRecord { leg }, Purpose::Nothing);
+        }
+    }
+
     /// Person or machine. A machine nobody hung up on is released by us.
     pub(crate) fn attempt_judged(
         &mut self,
@@ -236,12 +270,14 @@ impl Acd {
         after_millis: u32,
         acted: bool,
     ) {
-        let Some(attempt) = self.state.attempts.get_mut(&id) else { return };
+        let of_call = self.state.attempts.get_mut(&id);
+        // Nobody who talks is let go for what is heard in a conversation.
+        let Some(attempt) = of_call.filter(|attempt| !attempt.connected) else { return };
         let outcome = Outcome::of_verdict(verdict);
         attempt.verdict = Some((outcome, reason));
         attempt.judged = Some((verdict, after_millis));
         // A machine that is left a message needs no agent: the next call may have him.
-        let is_left_message = acted && outcome == Outcome::Machine && !attempt.connected;
+        let is_left_message = acted && outcome == Outcome::Machine;
         let campaign = attempt.campaign.as_deref();
         let of = |c: &&crate::settings::CampaignSettings| Some(c.name.as_str()) == campaign;
         let has_message =
@@ -332,10 +368,10 @@ impl Acd {
 
     pub(crate) fn attempt_talks(&mut self, id: u64, name: &str) {
         let now = self.now_us();
+        self.attempt_taken(id);
         if let Some(attempt) = self.state.attempts.get_mut(&id) {
             attempt.connected = true;
             attempt.agent = Some(name.into());
-            attempt.answered_us.get_or_insert(now);
             attempt.talking_since_us.get_or_insert(now);
         }
     }

@@ -194,14 +194,7 @@ impl Acd {
         match self.role(leg) {
             Some(Role::Caller(call)) => self.caller_answered(call),
             Some(Role::Agent(name)) => self.agent_answered(&name),
-            Some(Role::Contact(id)) => {
-                let now = self.state.core.now_us;
-                if let Some(attempt) = self.state.attempts.get_mut(&id) {
-                    attempt.answered_us.get_or_insert(now);
-                    // What was said before the answer was no announcement: the call server throws it away.
-                    attempt.recording = None;
-                }
-            }
+            Some(Role::Contact(id)) => self.attempt_taken(id),
             Some(Role::Target(_)) | None => {}
         }
     }
@@ -218,6 +211,9 @@ impl Acd {
     }
 
     fn answered(&mut self, tag: u64, answer: Result<Accepted, Refusal>) {
+        if answer.as_ref().is_err_and(|refusal| self.dials_without_keep(tag, refusal)) {
+            return;
+        }
         let Some(mut pending) = self.state.pending.remove(&tag) else { return };
         self.index.pending(tag, None);
         // A ring or table that was full: the same again, a little later, under a new tag, because the old
@@ -234,7 +230,12 @@ impl Acd {
         match pending.purpose {
             Purpose::Nothing | Purpose::Hangup(_) => {}
             Purpose::Record(leg, name) => {
-                if answer.is_err() {
+                // Recorded already: by this very command, when its answer was forgotten meanwhile.
+                let is_lost = |refusal: &Refusal| {
+                    let state = refusal.state.as_deref();
+                    (refusal.code, state) != (RefusalCode::WrongState, Some("recording"))
+                };
+                if answer.as_ref().is_err_and(is_lost) {
                     self.recording_lost(leg, &name);
                 }
             }

@@ -18,7 +18,7 @@ const DAYS: core::ops::RangeInclusive<u16> = 1..=366;
 /// How many may be kept: 12 s are 96 kB.
 const MOST: core::ops::RangeInclusive<u32> = 1..=100_000;
 /// What every name of one begins with, so that none is taken for the recording of a conversation.
-const PREFIX: &str = "answer-";
+const PREFIX: &str = KeepDecision::PREFIX;
 
 /// What a campaign keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,7 +33,7 @@ impl Acd {
             self.state.core.instance = Some(instance);
         }
         self.set_present(true);
-        self.settle_pending();
+        self.settle_pending(&legs);
         self.close_missing(&legs);
         for (leg, now) in &legs {
             if self.state.legs.get(leg).is_none() {
@@ -59,17 +59,22 @@ impl Acd {
     }
 
     /// What was asked and not answered: a dial may have been accepted, and is sent again under its key to learn
-    /// its leg, and so is a recording, which the record of its call names; everything else follows anew from what there is.
-    fn settle_pending(&mut self) {
+    /// its leg. So is a recording, which the record of its call names, while what it was to be of goes on; and so is its
+    /// end. Everything else follows anew from what there is.
+    fn settle_pending(&mut self, legs: &Legs) {
+        use CallCommand::{Dial, Record, StopRecord, Transfer};
         for tag in self.state.pending.keys() {
-            let again = self.state.pending.get(&tag).is_some_and(|pending| {
-                use CallCommand::{Dial, Record, Transfer};
-                matches!(pending.command, Dial(_) | Transfer { .. } | Record { .. })
-            });
-            if again {
-                self.send_again(tag);
-            } else {
-                self.drop_pending(tag);
+            let Some(pending) = self.state.pending.get(&tag) else { continue };
+            match (&pending.command, pending.purpose.clone()) {
+                (Dial(_) | Transfer { .. } | StopRecord { .. }, _) => self.send_again(tag),
+                (&Record { leg, early, .. }, Purpose::Record(_, name)) => match legs.get(&leg) {
+                    Some(now) if !is_to_be_recorded(now, early) => {
+                        self.drop_pending(tag);
+                        self.recording_lost(leg, &name);
+                    }
+                    _ => self.send_again(tag),
+                },
+                _ => self.drop_pending(tag),
             }
         }
     }
@@ -358,9 +363,18 @@ impl Acd {
                 |agent| matches!(agent.state, AgentState::Talking { work, .. } if work == Work::Attempt(id)),
             );
             let leg = now.leg;
-            if attempt.connected && now.peer.is_none() && !held {
+            let connected = attempt.connected;
+            if now.state == LegState::Answered {
+                self.attempt_taken(id);
+            }
+            if connected && now.peer.is_none() && !held {
                 self.hang_up(leg, Cause::NORMAL_CLEARING);
             }
         }
     }
+}
+
+/// A conversation goes on, or nobody has answered yet: a caller who waits again is not recorded.
+fn is_to_be_recorded(leg: &LegNow, early: bool) -> bool {
+    if early { leg.state != LegState::Answered } else { leg.peer.is_some() }
 }

@@ -76,10 +76,17 @@ pub struct OnPerson {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeepDecision {
-    /// What its name begins with; `-` and the call follow.
+    /// What its name begins with, itself beginning with [`KeepDecision::PREFIX`]; `-` and the call follow.
     pub of: String,
-    /// From CONNECT on, at most.
+    /// From CONNECT on, at most; [`KeepDecision::MILLIS_MAX`] at most.
     pub millis: u32,
+}
+
+impl KeepDecision {
+    /// What every name begins with: only what is called so is removed when it is too old or too much.
+    pub const PREFIX: &str = "answer-";
+    /// The longest, in milliseconds. More of an answer is a conversation, or tells nothing new.
+    pub const MILLIS_MAX: u32 = 30_000;
 }
 
 /// What a machine is told.

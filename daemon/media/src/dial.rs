@@ -1,8 +1,8 @@
 //! Outgoing calls: the group's channel, the no-answer timer, and another channel after a collision.
 
 use call::{
-    Accepted, CallEvent, CallId, Cause, Dial, Direction, LegId, Number, Otherwise, Refusal,
-    RefusalCode,
+    Accepted, CallEvent, CallId, Cause, Dial, Direction, KeepDecision, LegId, Number, Otherwise,
+    Refusal, RefusalCode,
 };
 use signalling::{ChannelWish, Clearing, Order, Outgoing, Redirecting, Side};
 use tdm::Timeslot;
@@ -63,14 +63,7 @@ impl Media {
                 self.prompt_exists("message", &message.prompt)?;
                 self.timer_value("wait_millis", message.wait_millis)?;
             }
-            if let Some(keep) = &arm.keep {
-                crate::record::check_name(&keep.of)?;
-                if keep.of.len() > KEEP_OF_MAX {
-                    let what = format!("the name begins with at most {KEEP_OF_MAX} characters");
-                    return Err(limit("keep.of", KEEP_OF_MAX as u64, what));
-                }
-                self.timer_value("keep.millis", keep.millis)?;
-            }
+            arm.keep.as_ref().map_or(Ok(()), |keep| self.check_keep(keep))?;
             if let Some(percent) = arm.machine_from_percent
                 && !(20..=99).contains(&percent)
             {
@@ -79,6 +72,26 @@ impl Media {
             }
         }
         Ok(())
+    }
+
+    fn check_keep(&self, keep: &KeepDecision) -> Result<(), Refusal> {
+        crate::record::check_name(&keep.of)?;
+        if keep.of.len() > KEEP_OF_MAX {
+            let what = format!("the name begins with at most {KEEP_OF_MAX} characters");
+            return Err(limit("keep.of", KEEP_OF_MAX as u64, what));
+        }
+        // Whatever else is called is removed by nobody.
+        let prefix = KeepDecision::PREFIX;
+        if !keep.of.starts_with(prefix) {
+            let what = format!("{} does not begin with {prefix}", keep.of);
+            return Err(bad_value("keep.of", what));
+        }
+        if keep.millis > KeepDecision::MILLIS_MAX {
+            let most = KeepDecision::MILLIS_MAX;
+            let what = format!("an answer is kept for at most {most} ms");
+            return Err(limit("keep.millis", u64::from(most), what));
+        }
+        self.timer_value("keep.millis", keep.millis)
     }
 
     /// A leg that can be bridged now.

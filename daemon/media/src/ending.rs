@@ -165,7 +165,7 @@ fn summary(leg: &Leg, group: String, last: Clearing, ended_us: u64) -> Summary {
             (None, note.map_or_else(failed, Note::words))
         }
         (Direction::Outbound, Some(_)) => {
-            let asked = leg.dialled.on_person.is_some();
+            let asked = leg.dialled.on_person.is_some() && !leg.was_bridged;
             outcome::answered(leg.verdict.as_ref(), asked)
         }
         (Direction::Outbound, None) => {

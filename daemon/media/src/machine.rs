@@ -451,6 +451,11 @@ impl Media {
         self.timers.set(timer, self.now.plus_millis(u64::from(millis)));
     }
 
+    /// Brings a running timer forward to `millis` from now, if that is earlier.
+    pub(crate) fn shorten_timer(&mut self, timer: Timer, millis: u32) {
+        self.timers.shorten(timer, self.now.plus_millis(u64::from(millis)));
+    }
+
     pub(crate) fn next_leg(&mut self) -> LegId {
         self.last_leg = self.last_leg.wrapping_add(1);
         LegId::new(self.instance, self.last_leg)

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | answered | judged | `Outcome::of_verdict` |
 //! | answered | ended before the verdict that was asked for | other |
-//! | answered | never judged | none |
+//! | answered | never judged, or bridged before the verdict | none |
 //! | cleared by the far end | a cause that says enough (in PROGRESS, DISCONNECT or RELEASE; not 16, 31, 127) | `Outcome::of_cause` |
 //! | … or by us, for whatever reason | a known announcement was recognised, and the cause says no more than *other* | `Meaning::outcome` |
 //! | cleared by the far end, or by us because nobody answered | busy tone heard last | busy |
@@ -63,10 +63,13 @@ impl Sounds {
     /// Something was heard after which nothing better can come. Behind special information tones without a code words
     /// say what is wrong, and may be known.
     pub(crate) fn is_final(self, knows_words: bool) -> bool {
-        let waits_for_words = knows_words
+        self.announced.is_some() || (self.verdict.is_some() && !self.waits_for_words(knows_words))
+    }
+    /// Special information tones without a code were heard last: the words behind them may be known.
+    pub(crate) fn waits_for_words(self, knows_words: bool) -> bool {
+        knows_words
             && self.verdict == Some(ToneClass::Sit)
-            && self.sit_code() == SitCode::International;
-        self.announced.is_some() || (self.verdict.is_some() && !waits_for_words)
+            && self.sit_code() == SitCode::International
     }
     fn outcome(self) -> Option<(Outcome, String)> {
         if let Some(means) = self.announced {

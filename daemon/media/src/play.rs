@@ -13,7 +13,7 @@ use crate::machine::{LegTimer, Media, OperationKind, Timer, wrong_state};
 use crate::outcome::Note;
 
 /// Words in a DISCONNECT with sound: a known announcement is recognised within 2.5 s of its start, others are not.
-const RECOGNISED_WITHIN_MILLIS: u32 = 3_000;
+pub(crate) const RECOGNISED_WITHIN_MILLIS: u32 = 3_000;
 
 impl Media {
     pub(crate) fn play(
@@ -237,7 +237,8 @@ impl Media {
         match leg.promised {
             Some(waiting) => self.settle(waiting),
             None if listens && is_words && !is_final && knows_words => {
-                self.set_timer(Timer::Leg(id, LegTimer::Listen), RECOGNISED_WITHIN_MILLIS);
+                // Words and tones that take turns hold the channel no longer than the listening lasts.
+                self.shorten_timer(Timer::Leg(id, LegTimer::Listen), RECOGNISED_WITHIN_MILLIS);
             }
             None if listens && (is_final || is_words) => self.release(id),
             None => {}

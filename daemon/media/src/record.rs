@@ -79,7 +79,9 @@ impl Media {
     }
 
     pub(crate) fn stop_record(&mut self, id: LegId) -> Result<Accepted, Refusal> {
-        if self.live(id)?.recording.is_none() {
+        // What is kept of an answer nobody asked for with `record`.
+        let running = self.live(id)?.recording.as_ref();
+        if !running.is_some_and(|running| running.kind == RecordingKind::Asked) {
             return Err(wrong_state("leg", "not recording", format!("leg {id} is not recorded")));
         }
         self.end_recording(id);

@@ -230,6 +230,7 @@ impl Media {
                 leg.in_band = true;
                 let knows_words = !self.settings.announcements.is_empty();
                 let (promised, heard_all) = (leg.promised, leg.sounds.is_final(knows_words));
+                let waits_for_words = leg.sounds.waits_for_words(knows_words);
                 self.timers.cancel(Timer::Leg(id, LegTimer::NoAnswer));
                 self.timers.cancel(Timer::Leg(id, LegTimer::Stuck));
                 self.event(CallEvent::Disconnecting { leg: id, cause: clearing.cause });
@@ -239,6 +240,10 @@ impl Media {
                 self.listen(id, early());
                 let millis = self.settings.timing.disconnect_listen_millis;
                 self.set_timer(Timer::Leg(id, LegTimer::Listen), millis);
+                if waits_for_words && promised.is_none() {
+                    let timer = Timer::Leg(id, LegTimer::Listen);
+                    self.shorten_timer(timer, crate::play::RECOGNISED_WITHIN_MILLIS);
+                }
                 promised.into_iter().for_each(|waiting| self.settle(waiting));
             }
             State::Ending => self.order(span, Order::Release { key }),

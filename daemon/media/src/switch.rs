@@ -104,6 +104,8 @@ impl Media {
         for (leg, peer) in [(a, b), (b, a)] {
             self.stop_play(leg);
             self.end_watch(leg);
+            // Who is in a conversation is judged no more.
+            self.drop_judgement(leg, "bridged");
             self.end_keeping(leg);
             if let Some(leg) = self.legs.get_mut(&leg) {
                 leg.peer = Some(peer);
@@ -111,9 +113,6 @@ impl Media {
                 leg.holding = false;
                 leg.falling = None;
                 leg.typed.clear();
-                if let Some(judgement) = &mut leg.judgement {
-                    judgement.arm = None;
-                }
             }
             self.cancel_waiting(leg);
         }

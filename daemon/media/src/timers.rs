@@ -21,6 +21,12 @@ impl<K: Copy + Ord> Timers<K> {
         self.by_name.insert(name, at);
         self.by_time.insert((at, name));
     }
+    /// Brings the deadline of `name` forward to `at`; one that is earlier, or none, stays as it is.
+    pub(crate) fn shorten(&mut self, name: K, at: Instant) {
+        if self.by_name.get(&name).is_some_and(|&set| set > at) {
+            self.set(name, at);
+        }
+    }
     /// Forgets the deadline of `name`, if it has one.
     pub(crate) fn cancel(&mut self, name: K) {
         if let Some(at) = self.by_name.remove(&name) {
@@ -61,5 +67,16 @@ mod tests {
         assert_eq!(timers.due(Instant::millis(0)), None);
         assert_eq!(timers.due(Instant::millis(9)), Some('a'));
         assert_eq!((timers.due(Instant::millis(9)), timers.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_shortened_deadline_is_never_later_and_none_begins() {
+        let mut timers = Timers::new();
+        timers.set('a', Instant::millis(5));
+        timers.shorten('a', Instant::millis(7));
+        timers.shorten('b', Instant::millis(1));
+        assert_eq!(timers.next(), Some(Instant::millis(5)));
+        timers.shorten('a', Instant::millis(4));
+        assert_eq!((timers.next(), timers.len()), (Some(Instant::millis(4)), 1));
     }
 }

@@ -99,6 +99,8 @@ pub struct Model {
     pub answered: BTreeMap<u64, Result<Accepted, Refusal>>,
     /// Every recording is refused.
     pub records_nothing: bool,
+    /// A dial that says what is to be kept is not understood.
+    pub knows_no_keep: bool,
     /// The name on the display of the telephone that was called last.
     pub display: Option<String>,
     /// Whom an agent calls beside the party he holds: who asked.
@@ -120,6 +122,7 @@ impl Model {
             truth: Truth::default(),
             answered: BTreeMap::new(),
             records_nothing: false,
+            knows_no_keep: false,
             display: None,
             consulted: BTreeMap::new(),
             count: 0,
@@ -511,6 +514,12 @@ impl Model {
                 self.bridge(a, b);
                 Ok(none)
             }
+            CallCommand::Dial(dial)
+                if self.knows_no_keep
+                    && dial.on_person.as_ref().is_some_and(|p| p.keep.is_some()) =>
+            {
+                Err(Refusal::new(RefusalCode::BadValue, "dial", "unknown field `keep`"))
+            }
             CallCommand::Dial(dial) => {
                 let message = dial.on_person.as_ref().and_then(|arm| arm.message.as_ref());
                 if message.is_some_and(|message| message.prompt == UNKNOWN_PROMPT) {
@@ -537,6 +546,9 @@ impl Model {
                 Ok(()) => Err(Refusal::new(RefusalCode::WrongState, "leg", "answered")),
                 Err(_) => Ok(none),
             },
+            CallCommand::StopRecord { .. } => {
+                Err(Refusal::new(RefusalCode::WrongState, "leg", "not recording"))
+            }
             CallCommand::Transfer { leg, called, group, kind } => {
                 self.up(leg)?;
                 let Some(peer) = self.legs[&leg].now.peer else {

@@ -1,6 +1,6 @@
 //! What survives: state and patches through JSON, the same decisions again, a successor that knows nothing.
 
-use call::CallCommand;
+use call::{CallCommand, Refusal, RefusalCode};
 
 use super::model::{Later, Manners};
 use super::world::{World, centre};
@@ -191,6 +191,69 @@ fn a_caller_whose_fallback_was_lost_on_its_way_gets_it_with_the_next_connection(
     world.connect();
     world.settle();
     assert!(world.model.legs[&leg].fallback);
+}
+
+/// The order to record a conversation has no answer, and too much was missed: it is given again while the two talk,
+/// never for a caller who waits again; and when it was carried out before, its recording is there.
+#[test]
+fn a_recording_without_an_answer_is_asked_for_again_only_while_the_two_talk() {
+    let manners = Manners {
+        patience_us: u64::MAX / 2,
+        never_answers: 0,
+        digit: false,
+        busy: 0.0,
+        talk_us: 1000 * SECOND,
+        ring_us: 1,
+        ..Manners::default()
+    };
+    for (talks, obeyed) in [(true, false), (true, true), (false, false)] {
+        let mut world = World::new(3, centre(1, 0), manners.clone());
+        world.connect();
+        world.run(20 * SECOND);
+        let leg = world.model.call_in("100");
+        let records = |(_, command): &(u64, CallCommand)| matches!(command, CallCommand::Record { leg: of, .. } if *of == leg);
+        let is_next = |world: &World| world.to_model.iter().any(records);
+        while !is_next(&world) {
+            if let Some((tag, command)) = world.to_model.pop_front() {
+                let answer = world.model.obey(tag, command);
+                world.feed(Input::Answered { tag, answer });
+            } else if let Some(event) = world.model.events.pop_front() {
+                world.feed(Input::Media(event));
+            } else {
+                let wake = world.acd.next_due().map_or(u64::MAX, |at| at.as_micros());
+                let next = world.model.next_us().unwrap_or(u64::MAX);
+                assert!(wake.min(next) < u64::MAX, "he gets an agent");
+                if next <= wake {
+                    world.model.happen();
+                } else {
+                    world.model.now_us = world.model.now_us.max(wake);
+                    world.feed(Input::Elapsed);
+                }
+            }
+        }
+        world.cut();
+        if !talks {
+            let peer = world.model.legs[&leg].now.peer.unwrap();
+            world.model.end(peer, call::Cause::NORMAL_CLEARING, false);
+            if let Some(caller) = world.model.legs.get_mut(&leg) {
+                caller.now.peer = None;
+            }
+        }
+        world.connect();
+        let again = world.to_model.iter().find(|sent| records(sent)).map(|(tag, _)| *tag);
+        assert_eq!(again.is_some(), talks);
+        let recording = |world: &World| {
+            let mut visits = world.acd.state.visits.iter();
+            visits.find_map(|(_, visit)| visit.recording.clone())
+        };
+        assert_eq!(recording(&world).is_some(), talks);
+        if let Some(tag) = again {
+            let mut refusal = Refusal::new(RefusalCode::WrongState, "leg", "is recorded already");
+            refusal.state = Some(if obeyed { "recording" } else { "not answered" }.into());
+            world.feed(Input::Answered { tag, answer: Err(refusal) });
+            assert_eq!(recording(&world).is_some(), obeyed);
+        }
+    }
 }
 
 /// The dial was obeyed, its answer was lost with us, and the call was over before we were back: whichever comes

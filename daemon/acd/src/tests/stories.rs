@@ -614,6 +614,94 @@ fn a_record_names_no_recording_that_was_refused_or_thrown_away() {
     }
 }
 
+/// A call server of before goes on with what it records; this one refuses the stop.
+#[test]
+fn words_that_are_still_recorded_at_the_answer_are_recorded_no_more() {
+    for (spoken, stops) in [(true, 1), (false, 0)] {
+        let mut settings = centre(1, 1);
+        settings.campaigns[0].record_unknown = true;
+        let mut manners = patient();
+        manners.ring_us = 5 * SECOND;
+        let mut world = started(settings, manners);
+        world.keep_inputs = true;
+        let csv = "number\n0101\n".into();
+        let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+        world.api(load).unwrap();
+        world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+        let dialled = |world: &World| {
+            let mut legs = world.model.legs.iter();
+            legs.find(|(_, leg)| leg.on_person.is_some()).map(|(leg, _)| *leg)
+        };
+        while dialled(&world).is_none() {
+            world.run(world.model.now_us + SECOND / 10);
+        }
+        let leg = dialled(&world).unwrap();
+        if spoken {
+            let class = ToneClass::Talk;
+            let tone = CallEvent::Tone { leg, class, answered: false, sit: None };
+            world.model.events.push_back(tone);
+        }
+        world.run(world.model.now_us + 20 * SECOND);
+        assert!(world.model.legs[&leg].now.peer.is_some(), "he talks");
+        let stop = CallCommand::StopRecord { leg };
+        let commands = world.inputs.iter().flat_map(|(_, _, actions)| actions);
+        let stopped = commands
+            .filter(|action| matches!(action, Action::Command { command, .. } if *command == stop));
+        assert_eq!(stopped.count(), stops);
+        let record = world.acd.state.attempts.iter().find_map(|(_, a)| a.recording.clone());
+        assert!(record.is_none_or(|name| name.starts_with("autumn-")));
+    }
+}
+
+#[test]
+fn a_call_server_that_knows_no_kept_decisions_dials_the_list_all_the_same() {
+    let mut settings = centre(1, 0);
+    settings.campaigns[0].keep_decisions = Some(KeepSettings { share_percent: 100, seconds: 6 });
+    let mut manners = patient();
+    manners.ring_us = 2 * SECOND;
+    let mut world = started(settings, manners);
+    world.model.knows_no_keep = true;
+    let csv = "number\n0107\n0117\n".into();
+    let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+    world.api(load).unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    world.run(world.model.now_us + 60 * SECOND);
+    let report = world.report();
+    assert_eq!(report["outbound"]["dialled"], 2, "{report}");
+    assert_eq!(report["outbound"]["machine"], 2, "{report}");
+    assert_eq!(report["unaccounted"], 0, "{report}");
+}
+
+#[test]
+fn nobody_who_talks_is_let_go_for_a_verdict_on_the_conversation() {
+    let mut manners = patient();
+    manners.ring_us = 2 * SECOND;
+    let mut world = started(centre(1, 0), manners);
+    let csv = "number\n0101\n".into();
+    let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+    world.api(load).unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    world.run(world.model.now_us + 10 * SECOND);
+    let talks = |world: &World| {
+        let mut legs = world.model.legs.iter();
+        legs.find(|(_, leg)| leg.on_person.is_some() && leg.now.peer.is_some()).map(|(id, _)| *id)
+    };
+    let leg = talks(&world).unwrap();
+    world.model.events.push_back(CallEvent::Verdict {
+        leg,
+        verdict: Verdict::Machine,
+        reason: "heard in the conversation".into(),
+        after_millis: 9000,
+        acted: false,
+        features: Default::default(),
+    });
+    world.run(world.model.now_us + 10 * SECOND);
+    assert_eq!(talks(&world), Some(leg));
+    let mut attempts = world.acd.state.attempts.iter();
+    let judged = attempts.find_map(|(_, attempt)| attempt.judged);
+    assert_eq!(judged.map(|(verdict, _)| verdict), Some(Verdict::Human));
+}
+
 #[test]
 fn while_a_machine_is_left_a_message_its_agent_gets_the_next_call() {
     let mut manners = patient();

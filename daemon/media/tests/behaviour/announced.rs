@@ -295,3 +295,69 @@ fn after_a_verdict_on_request_its_change_and_the_beep_are_told() {
     bench.pass(30_000);
     assert!(!bench.lane(channel).listen.answer && !bench.has_ended(leg));
 }
+
+/// Tones without a code stand before all kinds of words, and each may bring the other again: the listening ends all
+/// the same.
+#[test]
+fn words_and_tones_that_take_turns_in_a_disconnect_hold_the_channel_for_three_seconds() {
+    let mut bench = Bench::new(settings(1));
+    let (_, key, channel) = spoken_to(&mut bench, dial_to("5551"));
+    let clearing = theirs(Cause::NORMAL_UNSPECIFIED);
+    bench.tell(0, Event::DisconnectInBand { key, clearing });
+    let turn = |bench: &mut Bench| {
+        bench.hear(channel, Heard::SitCode(SitCode::International));
+        bench.hear_sound(channel, Sound::Sit);
+        bench.pass(1000);
+        bench.hear_sound(channel, Sound::Announcement);
+        bench.pass(1000);
+    };
+    turn(&mut bench);
+    assert!(!bench.orders(0).contains(&Order::Release { key }));
+    turn(&mut bench);
+    assert!(bench.orders(0).contains(&Order::Release { key }));
+}
+
+#[test]
+fn tones_without_a_code_before_a_disconnect_leave_three_seconds_for_the_words_behind_them() {
+    let mut bench = Bench::new(settings(1));
+    let (_, key, channel) = spoken_to(&mut bench, dial_to("5551"));
+    let clearing = theirs(Cause::NORMAL_UNSPECIFIED);
+    bench.hear_sound(channel, Sound::Announcement);
+    bench.hear(channel, Heard::SitCode(SitCode::International));
+    bench.hear_sound(channel, Sound::Sit);
+    bench.tell(0, Event::DisconnectInBand { key, clearing });
+    bench.pass(2999);
+    assert!(!bench.orders(0).contains(&Order::Release { key }));
+    bench.pass(1);
+    assert!(bench.orders(0).contains(&Order::Release { key }));
+}
+
+#[test]
+fn who_is_in_a_conversation_is_judged_no_more_whatever_is_heard_in_it() {
+    for asked in [false, true] {
+        let mut bench = Bench::new(settings(1));
+        let (agent, _) = bench.talker(1);
+        let dial = if asked { dial_to("5551") } else { of_a_list(false) };
+        let (leg, _, channel) = bench.connected(dial);
+        if asked {
+            bench.must(CallCommand::Judge { leg, within_millis: 8000 });
+        }
+        bench.pass(500);
+        bench.said();
+        bench.must(CallCommand::Bridge { a: leg, b: agent, beep: false });
+        let listen = bench.lane(channel).listen;
+        assert!(!listen.prints && !listen.answer && !listen.fax && listen.dtmf);
+        bench.hear(channel, MAILBOX);
+        bench.verdict(channel, Answerer::Machine);
+        bench.pass(10_000);
+        let said = bench.said();
+        let of_judging = |event: &CallEvent| {
+            matches!(event, CallEvent::Verdict { .. } | CallEvent::Announced { .. })
+        };
+        assert!(!said.iter().any(of_judging), "{said:?}");
+        // Whoever asked learns that no verdict comes.
+        let failed = |event: &&CallEvent| matches!(event, CallEvent::Failed { .. });
+        assert_eq!(said.iter().filter(failed).count(), usize::from(asked));
+        assert!(!bench.has_ended(leg));
+    }
+}

@@ -2,6 +2,7 @@
 
 use call::{
     CallCommand, CallEvent, Cause, Dial, KeepDecision, LegId, OnPerson, Otherwise, Outcome,
+    RefusalCode,
 };
 use call::{MachineMessage, Verdict};
 use dsp::ears::{Answerer, Heard};
@@ -207,4 +208,34 @@ fn a_machine_that_talks_back_hears_the_safe_harbour_prompt_when_no_agent_comes()
         bench.play_ends(channel, pipeline::PlayEnd::Finished);
         assert_eq!(bench.summary(leg).outcome, Some(Outcome::Person));
     }
+}
+
+/// Nothing but what is called so is ever removed again, and more than half a minute is a conversation.
+#[test]
+fn an_answer_is_kept_under_no_name_that_is_never_removed_and_for_half_a_minute_at_most() {
+    let mut bench = Bench::new(settings(1));
+    for (of, millis, refused) in [
+        ("answer-autumn", 30_000, None),
+        ("autumn", 8000, Some(RefusalCode::BadValue)),
+        ("Answer-autumn", 8000, Some(RefusalCode::BadValue)),
+        ("answer-autumn", 0, Some(RefusalCode::BadValue)),
+        ("answer-autumn", 30_001, Some(RefusalCode::Limit)),
+    ] {
+        let mut dial = armed(None, false);
+        if let Some(arm) = &mut dial.on_person {
+            arm.keep = Some(KeepDecision { of: of.into(), millis });
+        }
+        let answer = bench.command(CallCommand::Dial(dial)).map_err(|refusal| refusal.code);
+        assert_eq!(answer.err(), refused, "{of} {millis}");
+    }
+}
+
+/// A call centre stops what an earlier version of itself began before the answer.
+#[test]
+fn what_is_kept_of_an_answer_is_no_recording_that_can_be_stopped() {
+    let mut bench = Bench::new(settings(1));
+    let (leg, _, channel) = bench.connected(armed(None, false));
+    let refusal = bench.command(CallCommand::StopRecord { leg }).unwrap_err();
+    assert_eq!(refusal.state.as_deref(), Some("not recording"));
+    assert!(bench.lane(channel).recorder.is_some());
 }
