@@ -42,7 +42,7 @@ pub struct Listen {
     /// Person or machine, from the moment it is switched on (that is CONNECT).
     pub answer: bool,
     /// Percent of probability from which an answer is a machine's when nothing more is to come, 20 to 99: the trade
-    /// between people who are lost and machines that pass. 0 is the default, 65. From 100 on nothing is judged, only
+    /// between people who are lost and machines that pass. 0 is the default, 70. From 100 on nothing is judged, only
     /// listened to.
     pub machine_from_percent: u8,
     /// Fax tones.
