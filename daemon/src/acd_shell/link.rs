@@ -17,10 +17,11 @@ use super::keeper::Heard;
 const CLIENT: &str = "acd";
 
 /// What a request was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Sent {
     Command(u64),
-    Recall(u64),
+    /// And the key of the command.
+    Recall(u64, String),
     Subscribe,
     Other,
 }
@@ -33,6 +34,8 @@ pub struct Link {
     snapshot: Vec<SnapshotItem>,
     /// The number of the last event that happened before we came, until it is worked in.
     behind: Option<u64>,
+    /// Said once a connection.
+    has_said_misunderstood: bool,
     /// The call server waits for us after each `time` event.
     pub lockstep: bool,
 }
@@ -77,6 +80,7 @@ impl Link {
             instance,
             snapshot: Vec::new(),
             behind: None,
+            has_said_misunderstood: false,
             lockstep: welcome.lockstep,
         };
         Ok((link, welcome))
@@ -88,7 +92,7 @@ impl Link {
     /// # Errors
     /// As [`Link::command`].
     pub fn recall(&mut self, tag: u64, key: String) -> Result<(), ClientError> {
-        self.request("recall", json!({ "key": key }), Sent::Recall(tag))
+        self.request("recall", json!({ "key": key }), Sent::Recall(tag, key))
     }
 
     /// Wants every event after `heard`, those up to `newest` first ([`Link::has_caught_up`]); with nothing heard,
@@ -246,10 +250,21 @@ impl Link {
         result: Result<Value, Fault>,
         heard: Heard,
     ) -> Result<Told, ClientError> {
+        if let Err(fault) = &result
+            && fault.code == Fault::INVALID_PARAMS
+            && !std::mem::replace(&mut self.has_said_misunderstood, true)
+        {
+            tracing::warn!(%fault, "the call server does not understand a command: is it of an earlier version?");
+        }
         let fault = match self.sent.remove(&id) {
             // It never came there; or a call server of before does not know the question.
-            Some(Sent::Recall(_)) if never_came(&result) => return Ok(Told::Nothing),
-            Some(Sent::Command(tag) | Sent::Recall(tag)) => match refusal(result) {
+            Some(Sent::Recall(..)) if never_came(&result) => return Ok(Told::Nothing),
+            // This is no answer of the command: it may have been made, and is not to be made again under a new key.
+            Some(Sent::Recall(tag, key)) if is_busy(&result) => {
+                self.recall(tag, key)?;
+                return Ok(Told::Nothing);
+            }
+            Some(Sent::Command(tag) | Sent::Recall(tag, _)) => match refusal(result) {
                 Err(Refusal { code: RefusalCode::NotController, .. }) => {
                     return Ok(Told::Dethroned);
                 }
@@ -283,6 +298,12 @@ fn never_came(result: &Result<Value, Fault>) -> bool {
         Ok(value) => value.is_null(),
         Err(fault) => fault.code == Fault::METHOD_NOT_FOUND,
     }
+}
+
+/// Whether too many wait for the answer a recall asks for.
+fn is_busy(result: &Result<Value, Fault>) -> bool {
+    let refusal = result.as_ref().err().and_then(Fault::refusal);
+    refusal.is_some_and(|refusal| refusal.code == RefusalCode::Busy && refusal.what == "recall")
 }
 
 /// An answer in the words of the `call` crate; a fault of the protocol itself is a bad value of ours.

@@ -50,10 +50,19 @@ impl Keys {
         Self { known: HashMap::new(), by_age: VecDeque::new(), octets: 0, keys_max, octets_max }
     }
 
-    /// Looks `id` up and, when it is new, remembers it as being worked on.
-    pub fn begin(&mut self, now_us: u64, id: &Id, request: String, asker: (u64, &Value)) -> Seen {
+    /// Looks `id` up and, when it is new, remembers it as being worked on. Who asked before and is not there any more
+    /// waits for nothing.
+    pub fn begin(
+        &mut self,
+        now_us: u64,
+        id: &Id,
+        request: String,
+        asker: (u64, &Value),
+        is_there: impl Fn(u64) -> bool,
+    ) -> Seen {
         self.forget(now_us);
         if let Some(known) = self.known.get_mut(id) {
+            known.waiting.retain(|(connection, _)| is_there(*connection));
             return match &known.outcome {
                 _ if known.request != request => Seen::Reused,
                 Some(outcome) => Seen::Answered(Arc::clone(outcome)),
@@ -75,8 +84,17 @@ impl Keys {
     }
 
     /// What became of a request, without making it. One that is still being worked on is answered to `asker`, too.
-    pub fn recall(&mut self, now_us: u64, id: &Id, asker: (u64, &Value)) -> Seen {
+    pub fn recall(
+        &mut self,
+        now_us: u64,
+        id: &Id,
+        asker: (u64, &Value),
+        is_there: impl Fn(u64) -> bool,
+    ) -> Seen {
         self.forget(now_us);
+        if let Some(known) = self.known.get_mut(id) {
+            known.waiting.retain(|(connection, _)| is_there(*connection));
+        }
         match self.known.get_mut(id) {
             None => Seen::New,
             Some(Remembered { outcome: Some(outcome), .. }) => Seen::Answered(Arc::clone(outcome)),

@@ -454,7 +454,8 @@ impl Server {
         };
         let Some(c) = self.connections.get(&connection) else { return Ok(None) };
         let key_id = (c.client.clone().unwrap_or_default(), key);
-        match self.keys.recall(now_us, &key_id, (connection, &id)) {
+        let is_there = |connection| self.connections.contains_key(&connection);
+        match self.keys.recall(now_us, &key_id, (connection, &id), is_there) {
             Seen::Answered(outcome) => {
                 self.send(connection, &id, &outcome);
                 Ok(None)
@@ -497,7 +498,7 @@ impl Server {
         if access == Access::Control {
             self.may_control(connection, &method)?;
         }
-        let Some(c) = self.connections.get_mut(&connection) else { return Ok(None) };
+        let Some(c) = self.connections.get(&connection) else { return Ok(None) };
         if c.requests >= REQUESTS_MAX {
             let why = "too many requests of this connection are being worked on";
             let fault = Fault::refused(RefusalCode::Busy, method, why);
@@ -514,7 +515,8 @@ impl Server {
         };
         if let Some(key_id) = &key_id {
             let request = format!("{method} {}", Value::Object(params.clone()));
-            match self.keys.begin(now_us, key_id, request, (connection, &id)) {
+            let is_there = |connection| self.connections.contains_key(&connection);
+            match self.keys.begin(now_us, key_id, request, (connection, &id), is_there) {
                 Seen::New => {}
                 Seen::Pending => return Ok(None),
                 Seen::Answered(outcome) => {
@@ -533,7 +535,9 @@ impl Server {
                 }
             }
         }
-        c.requests += 1;
+        if let Some(c) = self.connections.get_mut(&connection) {
+            c.requests += 1;
+        }
         let token = self.next_token;
         self.next_token += 1;
         self.pending.insert(token, Pending { connection, id, key: key_id });

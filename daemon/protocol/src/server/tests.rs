@@ -242,6 +242,37 @@ fn a_successor_recalls_answers_before_he_hears_events_and_nothing_is_done() {
     assert_eq!(code(&bench.answer(3, "recall", json!({}))), -32602);
 }
 
+/// Only so many may wait for one answer; those who fell while they waited are none of them.
+#[test]
+fn lives_that_fell_while_they_waited_for_an_answer_keep_nobody_from_it() {
+    let mut bench = Bench::new();
+    bench.hello(1, "acd", "controller", false);
+    bench.ask(1, "dial", json!({"key": "k1"}));
+    let token = bench.requests.remove(0).token;
+    bench.server.closed(bench.now_us, 1);
+    for life in 2..20 {
+        bench.hello(life, "acd", "controller", true);
+        bench.ask(life, "recall", json!({"key": "k1"}));
+        bench.ask(life, "dial", json!({"key": "k1"}));
+        assert!(bench.read(life).is_empty(), "neither refused nor made again");
+        if life < 19 {
+            bench.server.closed(bench.now_us, life);
+        }
+    }
+    assert!(bench.requests.is_empty());
+    bench.server.answer(0, token, Ok(json!({"leg": "l1"})));
+    let answers = bench.read(19);
+    assert_eq!(answers.len(), 2);
+    assert!(answers.iter().all(|answer| answer["result"]["leg"] == "l1"), "{answers:?}");
+    // Nine at once are too many.
+    bench.ask(19, "dial", json!({"key": "k2"}));
+    for _ in 0..8 {
+        bench.ask(19, "recall", json!({"key": "k2"}));
+    }
+    assert!(bench.read(19).is_empty());
+    assert_eq!(code(&bench.answer(19, "recall", json!({"key": "k2"}))), 3);
+}
+
 #[test]
 fn a_change_without_a_key_is_refused_and_a_refusal_carries_its_data() {
     let mut bench = Bench::new();
