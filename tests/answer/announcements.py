@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes announcements and what a line makes of them, and counts how many the fingerprints recognise.
 
-    python3 announcements.py --out DIR --listen ".../fingerprints" [--other FILE…]
+    python3 announcements.py --out DIR --listen ".../fingerprints" [--others N] [--seed N] [--other FILE…]
 
 Fifty recorded prompts of 4 s and more are the announcements. Each is heard from five offsets through a line: other level,
 GSM, packets that are lost, noise 10 to 30 dB below it, another announcement's beginning cut off. `--other` are files in
@@ -22,6 +22,7 @@ def main():
     ap.add_argument("--listen", required=True)
     ap.add_argument("--sounds", default="/usr/share/asterisk/sounds")
     ap.add_argument("--other", nargs="*", default=[])
+    ap.add_argument("--others", type=int, default=0, help="so many more prints that no recording has")
     ap.add_argument("--seed", type=int, default=5, help="which prompts, and what the line does to them")
     args = ap.parse_args()
     os.makedirs(args.out, exist_ok=True)
@@ -43,7 +44,8 @@ def main():
                 path = os.path.join(args.out, f"heard_{len(known) - 1:02d}_{k}_{ratio:.0f}dB.wav")
                 corpus.write_alaw(path, y)
                 heard.append(path)
-    said = subprocess.run([args.listen, *known, "--", *heard, *args.other], stdout=subprocess.PIPE, check=True, text=True).stdout
+    command = [args.listen, "--others", str(args.others), *known, "--", *heard, *args.other]
+    said = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
     right = wrong = false = 0
     took = []
     for line in said.splitlines():

@@ -197,17 +197,8 @@ fn a_caller_whose_fallback_was_lost_on_its_way_gets_it_with_the_next_connection(
 /// never for a caller who waits again; and when it was carried out before, its recording is there.
 #[test]
 fn a_recording_without_an_answer_is_asked_for_again_only_while_the_two_talk() {
-    let manners = Manners {
-        patience_us: u64::MAX / 2,
-        never_answers: 0,
-        digit: false,
-        busy: 0.0,
-        talk_us: 1000 * SECOND,
-        ring_us: 1,
-        ..Manners::default()
-    };
     for (talks, obeyed) in [(true, false), (true, true), (false, false)] {
-        let mut world = World::new(3, centre(1, 0), manners.clone());
+        let mut world = World::new(3, centre(1, 0), super::stories::patient());
         world.connect();
         world.run(20 * SECOND);
         let leg = world.model.call_in("100");

@@ -13,7 +13,7 @@ use crate::{Acd, Action, ApiRequest, CallResult, KeepSettings, Settings, Was};
 
 const SECOND: u64 = 1_000_000;
 
-fn patient() -> Manners {
+pub fn patient() -> Manners {
     Manners {
         patience_us: u64::MAX / 2,
         never_answers: 0,
@@ -30,6 +30,21 @@ fn started(settings: Settings, manners: Manners) -> World {
     world.connect();
     world.run(SECOND);
     world
+}
+
+/// The leg of a list's only contact, once it is dialled.
+fn dialled(world: &mut World) -> LegId {
+    let csv = "number\n0105\n".into();
+    let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
+    world.api(load).unwrap();
+    world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
+    loop {
+        let mut legs = world.model.legs.iter();
+        if let Some((leg, _)) = legs.find(|(_, leg)| leg.on_person.is_some()) {
+            return *leg;
+        }
+        world.run(world.model.now_us + SECOND / 10);
+    }
 }
 
 fn state(world: &World, name: &str) -> AgentState {
@@ -535,18 +550,7 @@ fn words_before_an_answer_that_nobody_knows_are_recorded_where_the_campaign_want
         manners.ring_us = 5 * SECOND;
         let mut world = started(settings, manners);
         // Rings until our timer runs out.
-        let csv = "number\n0105\n".into();
-        let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
-        world.api(load).unwrap();
-        world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
-        let dialled = |world: &World| {
-            let mut legs = world.model.legs.iter();
-            legs.find(|(_, leg)| leg.on_person.is_some()).map(|(leg, _)| *leg)
-        };
-        while dialled(&world).is_none() {
-            world.run(world.model.now_us + SECOND / 10);
-        }
-        let leg = dialled(&world).unwrap();
+        let leg = dialled(&mut world);
         for _ in 0..2 {
             let class = ToneClass::Announcement;
             world.model.events.push_back(CallEvent::Tone {
@@ -573,18 +577,7 @@ fn a_record_names_no_recording_that_was_refused_or_thrown_away() {
         manners.ring_us = 5 * SECOND;
         let mut world = started(settings, manners);
         world.model.records_nothing = refused;
-        let csv = "number\n0105\n".into();
-        let load = ApiRequest::ListLoad { campaign: "autumn".into(), csv, good_rows_only: false };
-        world.api(load).unwrap();
-        world.api(ApiRequest::CampaignStart { campaign: "autumn".into() }).unwrap();
-        let dialled = |world: &World| {
-            let mut legs = world.model.legs.iter();
-            legs.find(|(_, leg)| leg.on_person.is_some()).map(|(leg, _)| *leg)
-        };
-        while dialled(&world).is_none() {
-            world.run(world.model.now_us + SECOND / 10);
-        }
-        let leg = dialled(&world).unwrap();
+        let leg = dialled(&mut world);
         let class = ToneClass::Announcement;
         let tone = CallEvent::Tone { leg, class, answered: false, sit: None };
         world.model.events.push_back(tone);

@@ -45,13 +45,28 @@ pub(super) struct Keys {
     octets_max: usize,
 }
 
+impl Remembered {
+    /// What became of it; if that is not known yet, `asker` is told, too. Who asked before and is not there any more
+    /// waits for nothing.
+    fn answers(&mut self, asker: (u64, &Value), is_there: impl Fn(u64) -> bool) -> Seen {
+        if let Some(outcome) = &self.outcome {
+            return Seen::Answered(Arc::clone(outcome));
+        }
+        self.waiting.retain(|(connection, _)| is_there(*connection));
+        if self.waiting.len() >= WAITING_MAX {
+            return Seen::Full;
+        }
+        self.waiting.push((asker.0, asker.1.clone()));
+        Seen::Pending
+    }
+}
+
 impl Keys {
     pub fn new(keys_max: usize, octets_max: usize) -> Self {
         Self { known: HashMap::new(), by_age: VecDeque::new(), octets: 0, keys_max, octets_max }
     }
 
-    /// Looks `id` up and, when it is new, remembers it as being worked on. Who asked before and is not there any more
-    /// waits for nothing.
+    /// Looks `id` up and, when it is new, remembers it as being worked on.
     pub fn begin(
         &mut self,
         now_us: u64,
@@ -62,15 +77,10 @@ impl Keys {
     ) -> Seen {
         self.forget(now_us);
         if let Some(known) = self.known.get_mut(id) {
-            known.waiting.retain(|(connection, _)| is_there(*connection));
-            return match &known.outcome {
-                _ if known.request != request => Seen::Reused,
-                Some(outcome) => Seen::Answered(Arc::clone(outcome)),
-                None if known.waiting.len() >= WAITING_MAX => Seen::Full,
-                None => {
-                    known.waiting.push((asker.0, asker.1.clone()));
-                    Seen::Pending
-                }
+            return if known.request == request {
+                known.answers(asker, is_there)
+            } else {
+                Seen::Reused
             };
         }
         let octets = request.len() + id.0.len() + id.1.len();
@@ -92,18 +102,7 @@ impl Keys {
         is_there: impl Fn(u64) -> bool,
     ) -> Seen {
         self.forget(now_us);
-        if let Some(known) = self.known.get_mut(id) {
-            known.waiting.retain(|(connection, _)| is_there(*connection));
-        }
-        match self.known.get_mut(id) {
-            None => Seen::New,
-            Some(Remembered { outcome: Some(outcome), .. }) => Seen::Answered(Arc::clone(outcome)),
-            Some(known) if known.waiting.len() >= WAITING_MAX => Seen::Full,
-            Some(known) => {
-                known.waiting.push((asker.0, asker.1.clone()));
-                Seen::Pending
-            }
-        }
+        self.known.get_mut(id).map_or(Seen::New, |known| known.answers(asker, is_there))
     }
 
     /// Remembers the answer; returns who else waits for it.
